@@ -1,0 +1,41 @@
+import type { Address, LocalEndpoint } from '../model/index.js';
+
+/** What the driver asks of the agent: routes and policy of one endpoint, in the kernel when the promise resolves. */
+export interface EndpointProgrammer {
+  /**
+   * An address is about to be used by a new endpoint: flows and neighbours of its former user go first.
+   * Returns at once for addresses never used on this host since start and not found in conntrack.
+   */
+  program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
+  /** Takes routes and policy away; success when there were none. Conntrack of its addresses is cleaned in the background. */
+  withdraw(endpointId: string): Promise<void>;
+}
+
+/** What the driver asks of the Docker inventory. Never calls Docker. */
+export interface NetworkNames {
+  /** The network's name if it is known now. */
+  nameOf(networkId: string): string | undefined;
+  /** Waits at most `ms` for the name. */
+  waitFor(networkId: string, ms: number): Promise<string | undefined>;
+}
+
+/** An address that RequestAddress gave out and that no endpoint is bound to yet. */
+export interface AddressLease {
+  readonly address: Address;
+  /** IPAM handle, `docker.<node>.<random>`. */
+  readonly handle: string;
+  /** Revision of the handle key at the claim. */
+  readonly handleRevision: bigint;
+  /** Text of the handle key's value, to be put again unchanged. */
+  readonly handleValue: string;
+  /** The MAC Docker announced with RequestAddress, lower case, or empty. */
+  readonly mac: string;
+}
+
+/** What the driver asks of the allocator. */
+export interface AddressLeases {
+  /** The lease of an address that this host gave out, from memory or, after a restart, from the store. */
+  leaseOf(address: Address, signal?: AbortSignal): Promise<AddressLease | undefined>;
+  /** The endpoint is stored with these addresses; `revision` is the handle's new one. */
+  bound(address: Address, endpointId: string, revision: bigint): void;
+}

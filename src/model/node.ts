@@ -1,0 +1,12 @@
+/** A Calico Node; addresses are text as stored (`192.0.2.10/24`). */
+export interface Node {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly asNumber?: number;
+  readonly ipv4Address?: string;
+  readonly ipv6Address?: string;
+  readonly routeReflectorClusterId?: string;
+  readonly ipv4IpipTunnelAddress?: string;
+  readonly ipv4VxlanTunnelAddress?: string;
+  readonly ipv6VxlanTunnelAddress?: string;
+}
