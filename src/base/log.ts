@@ -8,7 +8,7 @@ export function createLog(level: LogLevel): Log {
   return pino(
     {
       level,
-      base: undefined,
+      base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['password', 'etcdPassword', '*.password', '*.etcdPassword', '*.etcdKey'], censor: '(hidden)' },
