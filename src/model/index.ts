@@ -5,3 +5,5 @@ export * from './ip-pool.js';
 export * from './names.js';
 export * from './node.js';
 export * from './profile.js';
+export * from './selector-parser.js';
+export * from './selector.js';
