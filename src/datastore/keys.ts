@@ -7,7 +7,9 @@ const IPAM = '/calico/ipam/v2';
 const DOCKER = '/calico/docker/v1';
 
 export const resourceKey = (plural: string, name: string, namespace?: string): string =>
-  namespace === undefined ? `${RESOURCES}/${plural}/${name}` : `${RESOURCES}/${plural}/${namespace}/${name}`;
+  namespace === undefined
+    ? `${RESOURCES}/${plural}/${name}`
+    : `${RESOURCES}/${plural}/${namespace}/${name}`;
 /** Ends with `/`, so that it is safe as a range prefix. */
 export const resourcePrefix = (plural: string, namespace?: string): string =>
   namespace === undefined ? `${RESOURCES}/${plural}/` : `${RESOURCES}/${plural}/${namespace}/`;
@@ -15,8 +17,10 @@ export const resourcePrefix = (plural: string, namespace?: string): string =>
 export const ipamConfigKey = `${IPAM}/config`;
 export const blockPrefix = (family: Family): string => `${IPAM}/assignment/ipv${family}/block/`;
 export const blockKey = (cidr: Cidr): string => `${blockPrefix(cidr.family)}${cidrSegment(cidr)}`;
-export const affinityPrefix = (node: string, family: Family): string => `${IPAM}/host/${node}/ipv${family}/block/`;
-export const affinityKey = (node: string, cidr: Cidr): string => `${affinityPrefix(node, cidr.family)}${cidrSegment(cidr)}`;
+export const affinityPrefix = (node: string, family: Family): string =>
+  `${IPAM}/host/${node}/ipv${family}/block/`;
+export const affinityKey = (node: string, cidr: Cidr): string =>
+  `${affinityPrefix(node, cidr.family)}${cidrSegment(cidr)}`;
 export const allAffinitiesPrefix = `${IPAM}/host/`;
 export const handlePrefix = `${IPAM}/handle/`;
 export const handleKey = (handle: string): string => `${handlePrefix}${handle}`;

@@ -89,8 +89,12 @@ export interface Store {
   readonly description: string;
   get(key: string, options?: CallOptions): Promise<Entry | undefined>;
   /** Several keys as of one revision. */
-  getMany(keys: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, Entry | undefined>>;
-  list(prefix: string, options?: CallOptions): Promise<Snapshot>;
+  getMany(
+    keys: readonly string[],
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<string, Entry | undefined>>;
+  /** One prefix, or several as of one revision; a key below two of them appears once. */
+  list(prefix: string | readonly string[], options?: CallOptions): Promise<Snapshot>;
   /** All compares hold and all writes happen, atomically, at one revision; or nothing does. */
   commit(transaction: Transaction, options?: CallOptions): Promise<CommitResult>;
   watch(options: WatchOptions): Watch;

@@ -1,0 +1,4 @@
+export * from './keys.js';
+export * from './store.js';
+export * from './syncer.js';
+export * from './transaction.js';
