@@ -27,7 +27,11 @@ export function abortFault(signal: AbortSignal, what = 'the operation'): Fault {
 }
 
 /** The promise, or the abort fault if the signal fires before it settles. The work itself goes on. */
-export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal, what?: string): Promise<T> {
+export async function orAbort<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  what?: string,
+): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => undefined);
     throw abortFault(signal, what);

@@ -22,7 +22,11 @@ export interface ExecResult {
  * Runs a program with an argument list (never a shell) and returns how it ended, whatever the status.
  * Throws `unavailable` when it cannot be started, `timeout` when it was killed at its bound.
  */
-export async function exec(program: string, args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+export async function exec(
+  program: string,
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<ExecResult> {
   const bound = AbortSignal.timeout(options.timeoutMs ?? 10_000);
   const signal = options.signal ? AbortSignal.any([bound, options.signal]) : bound;
   const limit = options.maxOutput ?? 4 * 1024 * 1024;
@@ -45,7 +49,9 @@ export async function exec(program: string, args: readonly string[], options: Ex
       reject(
         timedOut
           ? new Fault('timeout', `${program} did not finish within its bound`, { cause: error })
-          : new Fault('unavailable', `cannot run ${program}: ${error.code ?? error.message}`, { cause: error }),
+          : new Fault('unavailable', `cannot run ${program}: ${error.code ?? error.message}`, {
+              cause: error,
+            }),
       );
     });
     child.on('close', (code) => resolve({ status: code ?? -1, ...collect }));

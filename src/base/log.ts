@@ -11,7 +11,10 @@ export function createLog(level: LogLevel): Log {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: ['password', 'etcdPassword', '*.password', '*.etcdPassword', '*.etcdKey'], censor: '(hidden)' },
+      redact: {
+        paths: ['password', 'etcdPassword', '*.password', '*.etcdPassword', '*.etcdKey'],
+        censor: '(hidden)',
+      },
     },
     destination({ dest: 2, sync: false }),
   );

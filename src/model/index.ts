@@ -1,4 +1,5 @@
 export * from './address.js';
+export * from './block.js';
 export * from './cidr.js';
 export * from './endpoint.js';
 export * from './ip-pool.js';

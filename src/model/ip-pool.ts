@@ -34,9 +34,16 @@ export interface IpamConfig {
   readonly autoAllocateBlocks: boolean;
   /** 0 means the default of 20. */
   readonly maxBlocksPerHost: number;
+  /** A released address rests this long; 0 means not at all. */
+  readonly ipCooldownSeconds: number;
 }
 
-export const defaultIpamConfig: IpamConfig = { strictAffinity: false, autoAllocateBlocks: true, maxBlocksPerHost: 0 };
+export const defaultIpamConfig: IpamConfig = {
+  strictAffinity: false,
+  autoAllocateBlocks: true,
+  maxBlocksPerHost: 0,
+  ipCooldownSeconds: 0,
+};
 
 /** The pool whose CIDR holds the address, whatever its state. */
 export function poolOf(pools: Iterable<IpPool>, address: Address): IpPool | undefined {
