@@ -1,0 +1,10 @@
+export * from './choose-address.js';
+export * from './default-pools.js';
+export * from './detect-address.js';
+export * from './hold.js';
+export { type Decision, type HoldRefusal } from './hold-decision.js';
+export { type Holder } from './holder.js';
+export * from './host-record.js';
+export * from './identity.js';
+export * from './register.js';
+export { parseNodeSettings, type NodeSettings } from './settings.js';
