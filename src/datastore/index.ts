@@ -1,3 +1,4 @@
+export * from './json.js';
 export * from './keys.js';
 export * from './store.js';
 export * from './syncer.js';
