@@ -249,9 +249,6 @@ function tell(work: Work, decision: Decision): void {
   work.onChange?.(decision);
 }
 
-const isSettled = (decision: Decision): boolean =>
-  decision.ok || decision.reason === 'hold-contested';
-
 async function decided(work: Work, signal: AbortSignal): Promise<Decision> {
   if (isSettled(work.decision)) return work.decision;
   let wake: () => void = () => undefined;
