@@ -5,3 +5,4 @@ export * from './exec.js';
 export * from './fault.js';
 export * from './invariant.js';
 export * from './log.js';
+export * from './unix-socket.js';

@@ -36,6 +36,22 @@ export interface AddressLease {
 export interface AddressLeases {
   /** The lease of an address that this host gave out, from memory or, after a restart, from the store. */
   leaseOf(address: Address, signal?: AbortSignal): Promise<AddressLease | undefined>;
-  /** The endpoint is stored with these addresses; `revision` is the handle's new one. */
-  bound(address: Address, endpointId: string, revision: bigint): void;
+  /** The endpoint is stored with this address; `revision` is the handle's new one. */
+  bound(address: Address, handle: string, endpointId: string, revision: bigint): void;
+  /** A compare of the handle failed: forget its revision and read it again. */
+  reloadHandle(handle: string, options: { readonly signal?: AbortSignal }): Promise<void>;
+}
+
+/** Links the pools that Docker asked for to the network that it then creates. */
+export interface PoolRequests {
+  /** PoolIDs, not yet taken by a network, whose answer was this pool; they are this network's from now on. */
+  adopt(data: readonly { readonly pool: string }[]): readonly string[];
+}
+
+/** Durable memory for deletions that could not reach the store. */
+export interface PendingDeletions {
+  record(
+    kind: 'delete-endpoint' | 'delete-network',
+    payload: Readonly<Record<string, string>>,
+  ): Promise<void>;
 }

@@ -1,0 +1,299 @@
+import { Fault, isFault, type Clock } from '../base/index.js';
+import { affinityKey, blockKey, type CallOptions, type Store } from '../datastore/index.js';
+import {
+  BlockEdit,
+  Cidr,
+  hostAffinity,
+  isEmpty,
+  usedOf,
+  type Address,
+  type Block,
+  type BlockAttribute,
+  type IpPool,
+} from '../model/index.js';
+import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
+import type { BlockCache, CachedBlock } from './block-cache.js';
+import type { Catalog, Versioned } from './catalog.js';
+import {
+  BLOCK_FULL,
+  BLOCK_LOST,
+  lost,
+  openPoolOf,
+  type BlockWork,
+  type ClaimQueue,
+} from './claim-queue.js';
+import { blockOrder, reservedIn } from './pools.js';
+
+/** Calico's default of blocks per host and family when the configuration says 0 (datamodel §2.1). */
+const DEFAULT_MAX_BLOCKS = 20;
+/** An empty block of another host may be taken over this long after it was claimed. */
+const RECLAIM_AGE_MS = 60_000;
+const SURVEY_CHUNK = 32;
+
+export interface AssignRequest {
+  readonly pools: readonly Versioned<IpPool>[];
+  /** `--ip-range`: only addresses inside. */
+  readonly range: Cidr | undefined;
+  readonly attribute: BlockAttribute;
+  readonly handle: string;
+  readonly signal: AbortSignal;
+}
+
+export interface AssignDependencies {
+  readonly store: Store;
+  readonly node: string;
+  readonly catalog: Catalog;
+  readonly blocks: BlockCache;
+  readonly queue: ClaimQueue;
+  readonly clock: Clock;
+}
+
+/** Why a block gave no address, from a closed list. */
+type Passed = typeof BLOCK_FULL | typeof BLOCK_LOST;
+
+/**
+ * Automatic assignment as Calico does it (datamodel §2.7): own blocks, else a new block, else an empty
+ * block of another host, else a free address in a foreign block (borrowing, unless affinity is strict).
+ */
+export class Assigner {
+  readonly #deps: AssignDependencies;
+  /** One search for a new block at a time: those who wait use what it found. */
+  #searching: Promise<unknown> = Promise.resolve();
+
+  constructor(dependencies: AssignDependencies) {
+    this.#deps = dependencies;
+  }
+
+  async assign(request: AssignRequest): Promise<Address> {
+    for (;;) {
+      const own = await this.#fromOwn(request);
+      if (own !== undefined) return own;
+      const search = this.#searching.then(() => this.#extend(request));
+      this.#searching = search.catch(() => undefined);
+      const found = await search;
+      if (found !== 'try-again') return found;
+    }
+  }
+
+  async #fromOwn(request: AssignRequest): Promise<Address | undefined> {
+    for (const pool of request.pools) {
+      for (const record of this.#deps.blocks.own(pool.value.cidr.family)) {
+        if (!this.#mayServe(record, pool.value, request)) continue;
+        const address = await this.#claim(record.cidr, request, true);
+        if (typeof address !== 'string') return address;
+      }
+    }
+    return undefined;
+  }
+
+  #mayServe(record: CachedBlock, pool: IpPool, request: AssignRequest): boolean {
+    if (!pool.cidr.containsCidr(record.cidr) || record.block.unallocated.length === 0) return false;
+    return request.range === undefined || request.range.overlaps(record.cidr);
+  }
+
+  /** An address, or why this block had none. */
+  async #claim(cidr: Cidr, request: AssignRequest, own: boolean): Promise<Address | Passed> {
+    try {
+      const address = await this.#deps.queue.submit(cidr, this.#work(request, own), request.signal);
+      return address ?? BLOCK_FULL;
+    } catch (error) {
+      if (isFault(error) && (error.reason === BLOCK_FULL || error.reason === BLOCK_LOST))
+        return error.reason as Passed;
+      throw error;
+    }
+  }
+
+  #work(request: AssignRequest, own: boolean): BlockWork {
+    const { blocks, catalog } = this.#deps;
+    return {
+      type: 'claim',
+      handle: request.handle,
+      apply: (edit, record) => {
+        openPoolOf(catalog, record.cidr);
+        if (own && !blocks.isOwn(record.block)) throw lost(record.cidr);
+        if (!own && catalog.config.value.strictAffinity) throw lost(record.cidr);
+        const reserved = reservedIn(catalog);
+        const usable = (address: Address): boolean =>
+          !reserved(address) && (request.range === undefined || request.range.contains(address));
+        const address = edit.claimNext(request.attribute, usable);
+        if (address === undefined)
+          throw new Fault('exhausted', `block ${record.cidr} is full`, { reason: BLOCK_FULL });
+        return address;
+      },
+      happened: (stored) => addressOf(stored, request.attribute),
+    };
+  }
+
+  /** Finds room outside the blocks in the cache; `try-again` when there is a new block to claim from. */
+  async #extend(request: AssignRequest): Promise<Address | 'try-again'> {
+    const { blocks, catalog } = this.#deps;
+    if (this.#hasRoom(request)) return 'try-again';
+    const options = { signal: request.signal };
+    for (const family of new Set(request.pools.map(({ value }) => value.cidr.family))) {
+      await blocks.loadOwn(family, options);
+    }
+    if (this.#hasRoom(request)) return 'try-again';
+    const config = catalog.config.value;
+    const limit = config.maxBlocksPerHost > 0 ? config.maxBlocksPerHost : DEFAULT_MAX_BLOCKS;
+    const owned = this.#ownedIn(request.pools);
+    if (owned.length >= limit)
+      throw this.#exhausted(request, owned, `this host has all ${limit} blocks it may have`, limit);
+    if (!config.autoAllocateBlocks)
+      throw this.#exhausted(request, owned, 'auto_allocate_blocks is off', limit);
+    const survey = await this.#survey(request, options);
+    if (survey === 'found') return 'try-again';
+    const borrowed = config.strictAffinity ? undefined : await this.#borrow(survey, request);
+    if (borrowed !== undefined) return borrowed;
+    throw this.#exhausted(request, owned, 'no block is free', limit);
+  }
+
+  #hasRoom(request: AssignRequest): boolean {
+    const reserved = reservedIn(this.#deps.catalog);
+    return this.#ownedIn(request.pools).some(({ block, cidr }) =>
+      block.unallocated.some((ordinal) => {
+        const address = cidr.addressAt(ordinal);
+        return (
+          !reserved(address) && (request.range === undefined || request.range.contains(address))
+        );
+      }),
+    );
+  }
+
+  #ownedIn(pools: readonly Versioned<IpPool>[]): readonly CachedBlock[] {
+    return pools.flatMap(({ value }) =>
+      this.#deps.blocks.own(value.cidr.family).filter(({ cidr }) => value.cidr.containsCidr(cidr)),
+    );
+  }
+
+  /** Looks at the pools' blocks from this host's start on: the first free one becomes a draft of ours, made by the first claim. */
+  async #survey(
+    request: AssignRequest,
+    options: CallOptions,
+  ): Promise<'found' | readonly CachedBlock[]> {
+    const { blocks, node } = this.#deps;
+    const seen: CachedBlock[] = [];
+    for (const { value: pool } of request.pools) {
+      const within =
+        request.range !== undefined && pool.cidr.containsCidr(request.range)
+          ? request.range
+          : pool.cidr;
+      let chunk: Cidr[] = [];
+      const order = blockOrder(pool, within, node);
+      for (let next = order.next(); ; next = order.next()) {
+        if (next.done !== true) chunk.push(next.value);
+        if (chunk.length === 0) break;
+        if (next.done !== true && chunk.length < (seen.length === 0 ? 1 : SURVEY_CHUNK)) continue;
+        const records = await blocks.survey(chunk, options);
+        chunk = [];
+        const free = records.find(
+          ({ revision, cidr }) => revision === 0n && !this.#whollyReserved(cidr),
+        );
+        if (free !== undefined) {
+          blocks.put(free);
+          return 'found';
+        }
+        seen.push(...records);
+      }
+    }
+    return (await this.#reclaim(seen, options)) ? 'found' : seen;
+  }
+
+  #whollyReserved(cidr: Cidr): boolean {
+    return this.#deps.catalog.reservations.some(({ cidrs }) =>
+      cidrs.some((reserved) => reserved.containsCidr(cidr)),
+    );
+  }
+
+  /** Takes over an empty block whose claim is old enough: block and both affinities in one commit. */
+  async #reclaim(seen: readonly CachedBlock[], options: CallOptions): Promise<boolean> {
+    const { clock, store, blocks, node } = this.#deps;
+    const oldest = clock.now() - RECLAIM_AGE_MS;
+    for (const record of seen) {
+      const owner = foreignHost(record.block, node);
+      if (owner === undefined || !isEmpty(record.block) || claimedAfter(record.block, oldest))
+        continue;
+      const theirs = await store.get(affinityKey(owner, record.cidr), options);
+      const edit = new BlockEdit(record.block);
+      edit.setAffinity(
+        hostAffinity(node),
+        new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      );
+      const block = edit.finish();
+      const result = await store.commit(
+        {
+          compares: [
+            { key: blockKey(record.cidr), revision: record.revision },
+            { key: affinityKey(node, record.cidr), revision: record.affinity.revision },
+            { key: affinityKey(owner, record.cidr), revision: theirs?.revision ?? 0n },
+          ],
+          writes: [
+            { key: blockKey(record.cidr), value: encodeBlock(block) },
+            { key: affinityKey(node, record.cidr), value: encodeAffinity('confirmed') },
+            ...(theirs === undefined ? [] : [{ key: theirs.key, value: null }]),
+          ],
+        },
+        options,
+      );
+      if (!result.committed) continue;
+      const affinity = { state: 'confirmed', revision: result.revision } as const;
+      blocks.put({ cidr: record.cidr, block, revision: result.revision, affinity });
+      return true;
+    }
+    return false;
+  }
+
+  /** A free address in somebody else's block (datamodel §2.7). */
+  async #borrow(
+    seen: readonly CachedBlock[],
+    request: AssignRequest,
+  ): Promise<Address | undefined> {
+    const { blocks } = this.#deps;
+    for (const record of seen) {
+      if (record.block.unallocated.length === 0) continue;
+      if (request.range !== undefined && !request.range.overlaps(record.cidr)) continue;
+      blocks.put(record);
+      const address = await this.#claim(record.cidr, request, false);
+      if (typeof address !== 'string') return address;
+      blocks.forget(record.cidr);
+    }
+    return undefined;
+  }
+
+  #exhausted(
+    request: AssignRequest,
+    owned: readonly CachedBlock[],
+    why: string,
+    limit: number,
+  ): Fault {
+    const used = owned.reduce((sum, { block }) => sum + usedOf(block), 0);
+    const total = owned.reduce((sum, { block }) => sum + block.allocations.length, 0);
+    const names = request.pools.map(({ value }) => `${value.name} (${value.cidr})`).join(', ');
+    const strict = this.#deps.catalog.config.value.strictAffinity ? 'on' : 'off';
+    return new Fault(
+      'exhausted',
+      `no free address in pool ${names}${request.range === undefined ? '' : ` within ${request.range}`}: ${why}; ` +
+        `this host uses ${used} of ${total} addresses in ${owned.length} blocks (limit ${limit}), strict affinity ${strict}; ` +
+        'remove containers, add a pool with "calicoctl create -f POOL.yaml", or see "calicoctl ipam show --show-blocks"',
+      { reason: 'pool-full' },
+    );
+  }
+}
+
+/** The address whose slot holds exactly this attribute. */
+export function addressOf(block: Block, attribute: BlockAttribute): Address | undefined {
+  const index = block.attributes.findIndex(({ text }) => text === attribute.text);
+  const ordinal = index < 0 ? -1 : block.allocations.indexOf(index);
+  return ordinal < 0 ? undefined : block.cidr.addressAt(ordinal);
+}
+
+/** The other host that owns the block, if a host does. */
+function foreignHost(block: Block, node: string): string | undefined {
+  const owner =
+    block.affinity?.startsWith('host:') === true ? block.affinity.slice('host:'.length) : undefined;
+  return owner === node ? undefined : owner;
+}
+
+function claimedAfter(block: Block, atMs: number): boolean {
+  const claimed = Date.parse(block.claimTime);
+  return !Number.isNaN(claimed) && claimed > atMs;
+}

@@ -1,0 +1,24 @@
+export { Allocator, type AddressRequest, type AllocatorOptions } from './allocator.js';
+export { Catalog } from './catalog.js';
+export { blockOrder } from './pools.js';
+export {
+  describeHolder,
+  endpointHandle,
+  isEndpointHandle,
+  isOurs,
+  isPoolHandle,
+  poolHandle,
+  type Host,
+} from './owner.js';
+export { parsePoolId, makePoolId, type PoolId } from './pool-id.js';
+export { createIpamMethods, type IpamCore, type IpamPluginOptions } from './plugin.js';
+export { PoolUseBook } from './pool-uses.js';
+export { createPoolRequests, GLOBAL_ADDRESS_SPACE, LOCAL_ADDRESS_SPACE } from './request-pool.js';
+export type { ReleaseOutcome } from './release.js';
+export type {
+  AllocationGate,
+  BoundEndpoint,
+  EndpointsByAddress,
+  PendingReleases,
+  PoolUses,
+} from './ports.js';

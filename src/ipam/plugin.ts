@@ -1,0 +1,221 @@
+import type { TSchema } from 'typebox';
+import { deadline, Fault, isFault, toFault, type Log } from '../base/index.js';
+import { Address, bitsOf, type Family } from '../model/index.js';
+import type { PluginMethod } from '../rpc/index.js';
+import type { Allocator } from './allocator.js';
+import { parsePoolId, type PoolId } from './pool-id.js';
+import type { PendingReleases, PoolUses } from './ports.js';
+import { isDeferrable } from './release.js';
+import { GLOBAL_ADDRESS_SPACE, LOCAL_ADDRESS_SPACE, type PoolAnswer } from './request-pool.js';
+import {
+  ReleaseAddressBody,
+  ReleasePoolBody,
+  RequestAddressBody,
+  RequestPoolBody,
+} from './schema.js';
+
+/** What answers the calls once the store was reached for the first time. */
+export interface IpamCore {
+  readonly allocator: Allocator;
+  readonly requestPool: (body: RequestPoolBody) => PoolAnswer;
+  readonly uses: PoolUses;
+}
+
+export interface IpamPluginOptions {
+  /** Settles at the first contact with the datastore. */
+  readonly core: (signal: AbortSignal) => Promise<IpamCore>;
+  /** Brings the catalogue up to date before a pool is refused: it may have been made a moment ago. */
+  readonly refreshPools: (signal: AbortSignal) => Promise<void>;
+  readonly pending: PendingReleases;
+  readonly callTimeoutMs: number;
+  readonly deleteTimeoutMs: number;
+  /** Bound of the calls that wait for the first contact. */
+  readonly bootTimeoutMs: () => number;
+  readonly names: { readonly driver: string; readonly ipamDriver: string };
+  readonly log: Log;
+}
+
+const REQUEST_TYPE = 'RequestAddressType';
+const GATEWAY_TYPE = 'com.docker.network.gateway';
+const MAC_OPTION = 'com.docker.network.endpoint.macaddress';
+const CONSTANT_MS = 1_000;
+
+/** Docker's IpamDriver (plugin protocol §2.2). */
+export function createIpamMethods(options: IpamPluginOptions): ReadonlyMap<string, PluginMethod> {
+  const constant = (value: unknown): PluginMethod => ({
+    boundMs: CONSTANT_MS,
+    run: () => Promise.resolve(value),
+  });
+  const method = <Body>(
+    schema: TSchema,
+    boundMs: number,
+    run: (body: Body, signal: AbortSignal) => Promise<unknown>,
+  ): PluginMethod => ({
+    schema,
+    boundMs,
+    run: (body, signal) => run(body as Body, signal),
+  });
+  const boot: PluginMethod = {
+    schema: RequestAddressBody,
+    get boundMs() {
+      return options.bootTimeoutMs();
+    },
+    run: (body, signal) => requestAddress(body as RequestAddressBody, options, signal),
+  };
+  return new Map<string, PluginMethod>([
+    ['Plugin.Activate', constant({ Implements: ['IpamDriver'] })],
+    [
+      'IpamDriver.GetCapabilities',
+      constant({ RequiresMACAddress: true, RequiresRequestReplay: false }),
+    ],
+    [
+      'IpamDriver.GetDefaultAddressSpaces',
+      constant({
+        LocalDefaultAddressSpace: LOCAL_ADDRESS_SPACE,
+        GlobalDefaultAddressSpace: GLOBAL_ADDRESS_SPACE,
+      }),
+    ],
+    [
+      'IpamDriver.RequestPool',
+      method<RequestPoolBody>(RequestPoolBody, options.callTimeoutMs, (body, signal) =>
+        requestPool(body, options, signal),
+      ),
+    ],
+    [
+      'IpamDriver.ReleasePool',
+      method<ReleasePoolBody>(ReleasePoolBody, options.deleteTimeoutMs, (body, signal) =>
+        releasePool(body, options, signal),
+      ),
+    ],
+    ['IpamDriver.RequestAddress', boot],
+    [
+      'IpamDriver.ReleaseAddress',
+      method<ReleaseAddressBody>(ReleaseAddressBody, options.deleteTimeoutMs, (body, signal) =>
+        releaseAddress(body, options, signal),
+      ),
+    ],
+  ]);
+}
+
+async function requestPool(
+  body: RequestPoolBody,
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+): Promise<PoolAnswer> {
+  const core = await options.core(signal);
+  try {
+    return core.requestPool(body);
+  } catch (error) {
+    if (!isFault(error, 'not-found')) throw error;
+    await options.refreshPools(signal);
+    return core.requestPool(body);
+  }
+}
+
+async function requestAddress(
+  body: RequestAddressBody,
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const core = await options.core(signal);
+  const poolId = parsePoolId(body.PoolID);
+  const mac = (body.Options?.[MAC_OPTION] ?? '').toLowerCase();
+  const gateway = body.Options?.[REQUEST_TYPE] === GATEWAY_TYPE;
+  const address = requestedAddress(body.Address ?? '');
+  const holder = gateway || (address !== undefined && mac === '') ? 'pool' : 'endpoint';
+  if (holder === 'endpoint' && core.uses.userOf(poolId.text) === 'foreign')
+    throw otherDriver(options.names);
+  const family = address?.family ?? poolId.family ?? 4;
+  const granted = await core.allocator.request({ poolId, family, address, mac, holder, signal });
+  return { Address: `${granted}/${bitsOf(granted.family)}`, Data: {} };
+}
+
+function requestedAddress(text: string): Address | undefined {
+  return text === '' ? undefined : Address.parse(text);
+}
+
+function otherDriver(names: { readonly driver: string; readonly ipamDriver: string }): Fault {
+  return new Fault(
+    'refused',
+    `${names.ipamDriver} gives addresses to ${names.driver} networks only, because other drivers would break this host's NAT with them; ` +
+      `create the network with both: docker network create --driver ${names.driver} --ipam-driver ${names.ipamDriver} NAME`,
+    { reason: 'other-driver' },
+  );
+}
+
+/** Docker ignores an error here, so the work is remembered when it cannot be done now. */
+async function releaseAddress(
+  body: ReleaseAddressBody,
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const address = Address.tryParse(body.Address);
+  // `0.0.0.0` and link-local gateways were answered in RequestPool and never claimed.
+  if (address === undefined || isAnsweredGateway(address)) return {};
+  await deferring(
+    options,
+    signal,
+    async (bounded) => {
+      const core = await options.core(bounded);
+      const outcome = await core.allocator.release(address, body.PoolID, { signal: bounded });
+      if (outcome !== 'released')
+        options.log.info(
+          { address: body.Address, PoolID: body.PoolID, reason: outcome },
+          'release left as it is',
+        );
+    },
+    () =>
+      options.pending.record('release-address', {
+        address: address.toString(),
+        poolId: body.PoolID,
+      }),
+  );
+  return {};
+}
+
+async function releasePool(
+  body: ReleasePoolBody,
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const poolId: PoolId = parsePoolId(body.PoolID);
+  await deferring(
+    options,
+    signal,
+    async (bounded) => {
+      const core = await options.core(bounded);
+      core.uses.released(poolId.text);
+      await core.allocator.releasePool(poolId.text, { signal: bounded });
+    },
+    () => options.pending.record('release-pool', { poolId: poolId.text }),
+  );
+  return {};
+}
+
+/** Runs a delete within three quarters of its bound; what cannot be done then is written down before the answer. */
+async function deferring(
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+  defer: () => Promise<void>,
+): Promise<void> {
+  const bounded = deadline(options.deleteTimeoutMs * 0.75, signal);
+  try {
+    await work(bounded);
+  } catch (error) {
+    const fault = bounded.aborted
+      ? new Fault('timeout', toFault(error).message, { cause: error })
+      : toFault(error);
+    if (!isDeferrable(fault)) throw fault;
+    await defer();
+    options.log.warn({ error: fault.message, reason: fault.reason }, 'release deferred');
+  }
+}
+
+function isAnsweredGateway(address: Address): boolean {
+  const family: Family = address.family;
+  return (
+    address.value === 0n ||
+    (family === 4 ? address.value >> 16n === 0xa9fen : address.value >> 118n === 0x3fan)
+  );
+}

@@ -1,0 +1,44 @@
+import type { Compare, Write } from '../datastore/index.js';
+import type { Address } from '../model/index.js';
+
+/** Whether this host may give out and free addresses now (the hold on the node name decides). */
+export interface AllocationGate {
+  mayAllocate():
+    | { readonly ok: true }
+    | { readonly ok: false; readonly reason: string; readonly message: string };
+}
+
+/** An endpoint of this host that the datastore still binds to an address. */
+export interface BoundEndpoint {
+  readonly endpointId: string;
+  /** For messages: the container's or the endpoint's name. */
+  readonly description: string;
+  /** True while its interface exists: a container may be using the address. Waits a moment for one that is going. */
+  isLive(signal: AbortSignal): Promise<boolean>;
+  /** Takes its routes and policy out of the kernel; what then has to be committed together with the release. */
+  evict(): Promise<{ readonly compares: readonly Compare[]; readonly writes: readonly Write[] }>;
+  /** The eviction was committed. */
+  evicted(): void;
+}
+
+/** What the allocator asks of the driver. */
+export interface EndpointsByAddress {
+  holding(address: Address): BoundEndpoint | undefined;
+}
+
+/** Which network a pool request belongs to: calico's own, not yet any, or one of another driver. */
+export interface PoolUses {
+  /** Docker asked for the pool; CreateNetwork of the same network comes next. */
+  requested(poolId: string, answer: { readonly pool: string }): void;
+  /** `foreign`: no network of ours took the pool, so another driver (such as bridge) did. */
+  userOf(poolId: string): 'ours' | 'foreign';
+  released(poolId: string): void;
+}
+
+/** Durable memory for releases that could not reach the store. */
+export interface PendingReleases {
+  record(
+    kind: 'release-address' | 'release-pool',
+    payload: Readonly<Record<string, string>>,
+  ): Promise<void>;
+}

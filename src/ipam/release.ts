@@ -1,0 +1,164 @@
+import { Fault, isFault, type Clock, type Log } from '../base/index.js';
+import { blockPrefix, retryOnConflict, type CallOptions, type Store } from '../datastore/index.js';
+import { Cidr, holderOf, poolOf, type Address, type BlockAttribute } from '../model/index.js';
+import { coolingAttribute } from '../model/v3/index.js';
+import type { BlockCache, CachedBlock } from './block-cache.js';
+import type { Catalog } from './catalog.js';
+import type { BlockWork, ClaimQueue } from './claim-queue.js';
+import type { HandleBook } from './handle-book.js';
+import { isOurs, isPoolHandle, poolHandle, type Host } from './owner.js';
+import type { EndpointsByAddress } from './ports.js';
+
+/** What became of a release; the words of logs, metrics and CLI. */
+export type ReleaseOutcome =
+  | 'released'
+  /** The slot was free already. */
+  | 'already-free'
+  /** Another holder has the slot: a late or doubled release. */
+  | 'other-holder'
+  /** Taken by another machine or another program. */
+  | 'other-host'
+  /** An interface of a running container still uses it. */
+  | 'live-endpoint'
+  /** No pool and no block holds the address. */
+  | 'no-block';
+
+export interface ReleaserDependencies {
+  readonly store: Store;
+  readonly host: Host;
+  readonly catalog: Catalog;
+  readonly blocks: BlockCache;
+  readonly handles: HandleBook;
+  readonly queue: ClaimQueue;
+  readonly endpoints: EndpointsByAddress;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Gives addresses back, and only those that this very host took (architecture §3, "Who owns an address"). */
+export class Releaser {
+  readonly #deps: ReleaserDependencies;
+
+  constructor(dependencies: ReleaserDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** `onlyHandle` restricts a replayed release to the holder that it was meant for. */
+  async release(
+    address: Address,
+    poolId: string | undefined,
+    options: { readonly signal: AbortSignal; readonly onlyHandle?: string },
+  ): Promise<ReleaseOutcome> {
+    return retryOnConflict(5, async () => this.#releaseOnce(address, poolId, options));
+  }
+
+  async #releaseOnce(
+    address: Address,
+    poolId: string | undefined,
+    options: { readonly signal: AbortSignal; readonly onlyHandle?: string },
+  ): Promise<ReleaseOutcome> {
+    const record = await this.blockOf(address, options);
+    if (record === undefined) return 'no-block';
+    const holder = holderOf(record.block, address);
+    if (holder === undefined) return 'already-free';
+    const mine = this.#decide(holder, poolId, options.onlyHandle);
+    if (mine !== 'released') return mine;
+    const bound = isPoolHandle(holder.handle) ? undefined : this.#deps.endpoints.holding(address);
+    if (bound !== undefined && (await bound.isLive(options.signal))) return 'live-endpoint';
+    const also = await bound?.evict();
+    const { handle } = holder;
+    if (handle !== undefined) await this.#deps.handles.load(handle, options);
+    const done = await this.#deps.queue.submit(
+      record.cidr,
+      this.#work(address, holder, handle ?? '', also),
+      options.signal,
+    );
+    bound?.evicted();
+    return done === undefined ? 'other-holder' : 'released';
+  }
+
+  #decide(
+    holder: BlockAttribute,
+    poolId: string | undefined,
+    onlyHandle: string | undefined,
+  ): ReleaseOutcome {
+    if (onlyHandle !== undefined && holder.handle !== onlyHandle) return 'other-holder';
+    if (isPoolHandle(holder.handle)) {
+      return poolId !== undefined && holder.handle === poolHandle(poolId)
+        ? 'released'
+        : 'other-holder';
+    }
+    return isOurs(holder, this.#deps.host) ? 'released' : 'other-host';
+  }
+
+  #work(
+    address: Address,
+    holder: BlockAttribute,
+    handle: string,
+    also: BlockWork['also'],
+  ): BlockWork {
+    const { catalog, clock } = this.#deps;
+    return {
+      type: 'release',
+      handle,
+      ...(also === undefined ? {} : { also }),
+      apply: (edit) => {
+        if (edit.holderOf(address)?.text !== holder.text) return undefined;
+        const cooling =
+          catalog.config.value.ipCooldownSeconds > 0 ? coolingAttribute(clock.now()) : undefined;
+        edit.release(address, cooling);
+        return address;
+      },
+      happened: (stored) => (holderOf(stored, address)?.text === holder.text ? undefined : address),
+    };
+  }
+
+  /** The block that holds the address: by its pool, else (the pool is gone) by looking at what is stored. */
+  async blockOf(address: Address, options: CallOptions): Promise<CachedBlock | undefined> {
+    const { blocks, catalog } = this.#deps;
+    const cached = blocks.all.find(({ cidr }) => cidr.contains(address));
+    if (cached !== undefined) return cached;
+    const pool = poolOf(
+      catalog.pools.map(({ value }) => value),
+      address,
+    );
+    const cidr =
+      pool === undefined
+        ? await this.#strayBlock(address, options)
+        : Cidr.of(address, pool.blockSize);
+    return cidr === undefined ? undefined : blocks.fetch(cidr, options);
+  }
+
+  async #strayBlock(address: Address, options: CallOptions): Promise<Cidr | undefined> {
+    const prefix = blockPrefix(address.family);
+    const { entries } = await this.#deps.store.list(prefix, options);
+    for (const { key } of entries) {
+      const cidr = Cidr.tryParse(key.slice(prefix.length).replace(/-(\d+)$/, '/$1'));
+      if (cidr?.contains(address) === true) return cidr;
+    }
+    return undefined;
+  }
+
+  /** Frees everything that a pool request holds: gateway and auxiliary addresses. */
+  async releasePool(poolId: string, options: { readonly signal: AbortSignal }): Promise<void> {
+    const handle = poolHandle(poolId);
+    const { handles, blocks } = this.#deps;
+    await handles.load(handle, options);
+    for (const cidrText of handles.blocksOf(handle).keys()) {
+      const record = await blocks.fetch(Cidr.parse(cidrText), options);
+      const held = [...record.block.allocations.entries()]
+        .filter(([, index]) => index !== null && record.block.attributes[index]?.handle === handle)
+        .map(([ordinal]) => record.cidr.addressAt(ordinal));
+      const results = await Promise.allSettled(
+        held.map((address) => this.release(address, poolId, options)),
+      );
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  }
+}
+
+/** Faults after which a release is remembered durably and repeated, instead of being told to Docker. */
+export function isDeferrable(fault: Fault): boolean {
+  return isFault(fault, 'unavailable', 'timeout', 'outcome-unknown', 'conflict', 'refused');
+}

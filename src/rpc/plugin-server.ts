@@ -1,0 +1,188 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { dirname } from 'node:path';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
+import {
+  deadline,
+  Fault,
+  messageOf,
+  orAbort,
+  removeStaleSocket,
+  toFault,
+  type Clock,
+  type Log,
+} from '../base/index.js';
+import { acceptAnyBody } from './body.js';
+import {
+  errorReply,
+  PLUGIN_MEDIA_TYPE,
+  protocolErrorReply,
+  type ErrorField,
+  type PluginReply,
+} from './reply.js';
+
+/** One method of a driver, such as `NetworkDriver.Join`. */
+export interface PluginMethod {
+  /** Shape of the body; undefined for methods that take none. */
+  readonly schema?: TSchema;
+  /** An empty body is answered too: Docker's drained retry of a call that needs nothing from it. */
+  readonly emptyBody?: boolean;
+  /** Longest time until the answer, in milliseconds. */
+  readonly boundMs: number;
+  /** The answer's JSON value. The signal fires at the bound. */
+  run(body: unknown, signal: AbortSignal): Promise<unknown>;
+}
+
+/** Told once per answered call. */
+export type CallObserver = (call: { method: string; result: string; durationMs: number }) => void;
+
+export interface PluginServerOptions {
+  /** Docker's name of the driver; the socket is `<name>.sock`. */
+  readonly name: string;
+  readonly errorField: ErrorField;
+  readonly methods: ReadonlyMap<string, PluginMethod>;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly observe?: CallObserver;
+}
+
+export interface PluginServer {
+  /** Listens on a path (0600; a stale file is removed) or on a descriptor that systemd passed. */
+  listen(at: { readonly path: string } | { readonly fd: number }): Promise<void>;
+  /** Refuses new connections, finishes running calls, answers them with `Connection: close`. */
+  close(): Promise<void>;
+}
+
+/** IDs that every log line of a call carries when the request has them. */
+const LOGGED_IDS = ['NetworkID', 'EndpointID', 'PoolID', 'Address'] as const;
+
+/** Docker's plugin protocol over one unix socket (plugin protocol §1.3). */
+export function createPluginServer(options: PluginServerOptions): PluginServer {
+  let httpServer: Server | undefined;
+  let closing = false;
+  const server = fastify({
+    bodyLimit: 8 * 1024 * 1024,
+    keepAliveTimeout: 0,
+    requestTimeout: 0,
+    exposeHeadRoutes: false,
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+      },
+    },
+    serverFactory: (handler) => {
+      // No idle limit: a close that crosses a request makes Docker repeat it with an empty body.
+      httpServer = createServer({ keepAliveTimeout: 0, requireHostHeader: false }, handler);
+      httpServer.headersTimeout = 0;
+      return httpServer;
+    },
+  });
+  acceptAnyBody(server);
+  server.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+  for (const [name, method] of options.methods) addRoute(server, name, method, options);
+  server.setNotFoundHandler((request, reply) => {
+    options.log.warn({ path: request.url.slice(0, 200) }, 'unknown plugin method');
+    return send(
+      reply,
+      protocolErrorReply(404, `${options.name} has no method ${request.url.slice(0, 200)}`),
+    );
+  });
+  server.setErrorHandler((error, request, reply) => {
+    const message = `${request.url.slice(1, 200)}: ${messageOf(error)}`;
+    options.log.warn(
+      { path: request.url.slice(0, 200), error: messageOf(error) },
+      'request refused',
+    );
+    return send(reply, protocolErrorReply(400, message));
+  });
+  return {
+    async listen(at) {
+      await server.ready();
+      await listenOn(httpServer as Server, at);
+    },
+    async close() {
+      closing = true;
+      httpServer?.closeIdleConnections();
+      await server.close();
+    },
+  };
+}
+
+async function listenOn(
+  server: Server,
+  at: { readonly path: string } | { readonly fd: number },
+): Promise<void> {
+  if ('path' in at) {
+    await mkdir(dirname(at.path), { recursive: true, mode: 0o755 });
+    await removeStaleSocket(at.path);
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new Fault('unavailable', `cannot listen: ${messageOf(error)}`, { cause: error })),
+    );
+    server.listen(at, resolve);
+  });
+  if ('path' in at) await chmod(at.path, 0o600);
+}
+
+function addRoute(
+  server: FastifyInstance,
+  name: string,
+  method: PluginMethod,
+  options: PluginServerOptions,
+): void {
+  const schema =
+    method.schema !== undefined && method.emptyBody !== true
+      ? { schema: { body: method.schema } }
+      : {};
+  server.post(`/${name}`, schema, async (request: FastifyRequest, reply: FastifyReply) => {
+    const started = options.clock.monotonic();
+    const signal = deadline(method.boundMs);
+    let answer: PluginReply;
+    let fault: Fault | undefined;
+    try {
+      const value = await orAbort(method.run(request.body, signal), signal, name);
+      answer = { status: 200, body: JSON.stringify(value) };
+    } catch (error) {
+      fault = toFault(error);
+      answer = errorReply(fault, options.errorField);
+    }
+    const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
+    logCall(options.log, name, request.body, durationMs, fault);
+    options.observe?.({ method: name, result: fault?.kind ?? 'ok', durationMs });
+    return send(reply, answer);
+  });
+}
+
+function logCall(
+  log: Log,
+  method: string,
+  body: unknown,
+  durationMs: number,
+  fault: Fault | undefined,
+): void {
+  const line: Record<string, unknown> = { method, durationMs, result: fault?.kind ?? 'ok' };
+  if (typeof body === 'object' && body !== null) {
+    for (const id of LOGGED_IDS) {
+      const value: unknown = (body as Record<string, unknown>)[id];
+      if (typeof value === 'string' && value !== '') line[id] = value;
+    }
+  }
+  if (fault === undefined) {
+    log.info(line, 'call');
+    return;
+  }
+  Object.assign(line, { reason: fault.reason, error: fault.message, ...fault.details });
+  if (fault.kind === 'internal') log.error({ ...line, err: fault.cause ?? fault }, 'call failed');
+  else log.warn(line, 'call failed');
+}
+
+function send(reply: FastifyReply, answer: PluginReply): FastifyReply {
+  return reply.code(answer.status).type(PLUGIN_MEDIA_TYPE).send(answer.body);
+}

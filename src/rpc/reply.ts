@@ -1,0 +1,31 @@
+import type { Fault, FaultKind } from '../base/index.js';
+
+/** Which field carries an error in a 200 answer; the other spelling would count as success (plugin protocol §0.3). */
+export type ErrorField = 'Err' | 'Error';
+
+export const PLUGIN_MEDIA_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+
+export interface PluginReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+const BAD_REQUEST: ReadonlySet<FaultKind> = new Set(['invalid', 'unsupported']);
+
+/**
+ * The network driver's errors go out as status 400 or 500 with `Err`; the IPAM driver's as 200 with
+ * `Error`: both give Docker a readable message (plugin protocol §1.4). Always one line.
+ */
+export function errorReply(fault: Fault, field: ErrorField): PluginReply {
+  const message = fault.message.replaceAll(/\s*\n\s*/g, '; ');
+  if (field === 'Error') return { status: 200, body: JSON.stringify({ Error: message }) };
+  return {
+    status: BAD_REQUEST.has(fault.kind) ? 400 : 500,
+    body: JSON.stringify({ Err: message }),
+  };
+}
+
+/** For answers that never reached a method: not 200, so `Err` serves both drivers. */
+export function protocolErrorReply(status: number, message: string): PluginReply {
+  return { status, body: JSON.stringify({ Err: message.replaceAll(/\s*\n\s*/g, '; ') }) };
+}
