@@ -1,5 +1,5 @@
 import { Fault } from '../base/index.js';
-import { Address, bitsOf, Cidr, type Family } from '../model/index.js';
+import { bitsOf, Cidr, type Address, type Family } from '../model/index.js';
 import type { Link, LinkAddress, Route } from '../netlink/index.js';
 
 /** What the kernel said about this host, as values: detection itself asks nobody. */
