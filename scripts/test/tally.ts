@@ -85,7 +85,10 @@ export function createTallyStream(): TallyStream {
   follow(parser, [], tally);
   const done = new Promise<FileTally>((resolve) => {
     parser.on('complete', (results) => {
-      if (results.plan.skipAll) {
+      if (results.plan.skipAll && results.plan.skipReason === 'no tests found') {
+        tally.failed += 1;
+        tally.failures.push('contains no test');
+      } else if (results.plan.skipAll) {
         tally.skipped += 1;
         tally.skips.push(`the whole file (${results.plan.skipReason})`);
       }
