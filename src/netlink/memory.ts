@@ -1,15 +1,8 @@
 import { Fault } from '../base/fault.js';
 import type { Address, Family } from '../model/index.js';
 import { checkLinkName, checkMac } from './link-name.js';
-import {
-  asListed,
-  hasDevice,
-  linkIsDown,
-  noSuchLink,
-  routeKey,
-  storedMetric,
-  taken,
-} from './memory-table.js';
+import { EEXIST, ENETDOWN, ENODEV, faultOfErrno } from './errno.js';
+import { asListed, hasDevice, routeKey } from './listed-route.js';
 import type { KernelEvent, Link, LinkAddress, Netlink, Route, VethSpec } from './port.js';
 
 /** A flow of the twin's conntrack table. */
@@ -55,11 +48,13 @@ export class MemoryNetlink implements Netlink {
     this.#enter('createVeth');
     for (const name of [spec.host.name, spec.peer.name]) {
       checkLinkName(name);
-      if (this.#byName(name) !== undefined) throw taken(`cannot create veth ${name}`);
+      if (this.#byName(name) !== undefined)
+        throw faultOfErrno(`cannot create veth ${name}`, EEXIST);
     }
     checkMac(spec.host.mac);
     if (spec.peer.mac !== undefined) checkMac(spec.peer.mac);
-    if (spec.host.name === spec.peer.name) throw taken(`cannot create veth ${spec.host.name}`);
+    if (spec.host.name === spec.peer.name)
+      throw faultOfErrno(`cannot create veth ${spec.host.name}`, EEXIST);
     const common = { kind: 'veth', mtu: spec.mtu };
     const peer = this.addLink({ ...common, name: spec.peer.name, ...macOf(spec.peer.mac) });
     const host = this.addLink({ ...common, name: spec.host.name, mac: spec.host.mac, up: true });
@@ -83,7 +78,7 @@ export class MemoryNetlink implements Netlink {
     change: { up?: boolean; group?: number; mtu?: number },
   ): Promise<void> {
     this.#enter('setLink');
-    if (!this.#links.has(index)) throw noSuchLink(`cannot change link ${index}`);
+    if (!this.#links.has(index)) throw faultOfErrno(`cannot change link ${index}`, ENODEV);
     this.#changeLink(index, change);
   }
 
@@ -104,9 +99,10 @@ export class MemoryNetlink implements Netlink {
   async addAddress(index: number, address: Address, prefix: number): Promise<void> {
     this.#enter('addAddress');
     const what = `cannot add ${address}/${prefix}`;
-    if (!this.#links.has(index)) throw noSuchLink(what);
+    if (!this.#links.has(index)) throw faultOfErrno(what, ENODEV);
     const entry: LinkAddress = { index, address, prefix };
-    if (this.#addresses.some((other) => sameAddress(other, entry))) throw taken(what);
+    if (this.#addresses.some((other) => sameAddress(other, entry)))
+      throw faultOfErrno(what, EEXIST);
     this.#addresses.push(entry);
     this.#emit({ type: 'address', address: entry, removed: false });
   }
@@ -119,10 +115,10 @@ export class MemoryNetlink implements Netlink {
   async replaceRoute(route: Route): Promise<void> {
     this.#enter('replaceRoute');
     const what = `cannot set route ${route.destination}`;
-    if (hasDevice(route)) {
+    if (hasDevice(route.type)) {
       const link = this.#links.get(route.interfaceIndex ?? 0);
-      if (link === undefined) throw noSuchLink(what);
-      if (!link.up) throw linkIsDown(what);
+      if (link === undefined) throw faultOfErrno(what, ENODEV);
+      if (!link.up) throw faultOfErrno(what, ENETDOWN);
     }
     const listed = asListed(route);
     this.#routes.set(routeKey(route), listed);
@@ -135,7 +131,7 @@ export class MemoryNetlink implements Netlink {
     if (found === undefined || found.protocol !== route.protocol) return;
     const elsewhere =
       route.interfaceIndex !== undefined &&
-      hasDevice(route) &&
+      hasDevice(route.type) &&
       found.interfaceIndex !== route.interfaceIndex;
     if (!elsewhere) this.#dropRoutes((other) => other === found);
   }
@@ -143,7 +139,8 @@ export class MemoryNetlink implements Netlink {
   async replaceNeighbour(entry: MemoryNeighbour): Promise<void> {
     this.#enter('replaceNeighbour');
     checkMac(entry.mac);
-    if (!this.#links.has(entry.index)) throw noSuchLink(`cannot set neighbour ${entry.address}`);
+    if (!this.#links.has(entry.index))
+      throw faultOfErrno(`cannot set neighbour ${entry.address}`, ENODEV);
     const at = this.neighbours.findIndex(
       (other) => other.index === entry.index && other.address.equals(entry.address),
     );
@@ -208,7 +205,7 @@ export class MemoryNetlink implements Netlink {
   /** The peer goes to a container's namespace, comes up there, and is seen here no more. */
   moveAway(name: string): void {
     const link = this.#byName(name);
-    if (link === undefined) throw noSuchLink(`cannot move ${name}`);
+    if (link === undefined) throw faultOfErrno(`cannot move ${name}`, ENODEV);
     const host = this.#peers.get(link.index);
     this.#dropLink(link.index);
     if (host !== undefined) this.#update(host, { running: this.#links.get(host)?.up ?? false });
@@ -216,7 +213,7 @@ export class MemoryNetlink implements Netlink {
 
   renameLink(name: string, to: string): void {
     const link = this.#byName(name);
-    if (link === undefined) throw noSuchLink(`cannot rename ${name}`);
+    if (link === undefined) throw faultOfErrno(`cannot rename ${name}`, ENODEV);
     this.#update(link.index, { name: to });
   }
 
@@ -287,7 +284,7 @@ export class MemoryNetlink implements Netlink {
 
   #dropRoutes(matches: (route: Route) => boolean): void {
     for (const route of [...this.#routes.values()].filter(matches)) {
-      this.#routes.delete(routeKey({ ...route, metric: storedMetric(route) ?? 0 }));
+      this.#routes.delete(routeKey(route));
       this.#emit({ type: 'route', route, removed: true });
     }
   }

@@ -60,7 +60,10 @@ export interface Netlink {
   createVeth(spec: VethSpec): Promise<{ readonly hostIndex: number }>;
   linkByName(name: string): Promise<Link | undefined>;
   links(): Promise<readonly Link[]>;
-  setLink(index: number, change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number }): Promise<void>;
+  setLink(
+    index: number,
+    change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number },
+  ): Promise<void>;
   /**
    * Deletes pairs, off the event loop, at most 60 in one kernel request; `names` guards each index:
    * an index whose link now has another name is left alone. Absent links count as deleted.
@@ -74,7 +77,11 @@ export interface Netlink {
   /** Deletes by destination, metric and interface; an absent route is no error. */
   deleteRoute(route: Route): Promise<void>;
   /** Permanent neighbour entry. */
-  replaceNeighbour(entry: { readonly index: number; readonly address: Address; readonly mac: string }): Promise<void>;
+  replaceNeighbour(entry: {
+    readonly index: number;
+    readonly address: Address;
+    readonly mac: string;
+  }): Promise<void>;
   /** Deletes every conntrack flow whose original or reply source is one of the addresses; none found is success. Never flushes the table. */
   deleteFlows(addresses: readonly Address[]): Promise<number>;
   monitor(listener: (event: KernelEvent) => void): { close(): void };

@@ -1,0 +1,217 @@
+import type { Log } from '../base/log.js';
+import type { Address, Family } from '../model/index.js';
+import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
+import { deleteFlows } from './conntrack.js';
+import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
+import { checkLinkName, checkMac, isLinkName } from './link-name.js';
+import {
+  createVethRequest,
+  decodeLink,
+  getLinkRequest,
+  listLinksRequest,
+  setLinkRequest,
+} from './link.js';
+import { monitorKernel } from './monitor.js';
+import { replaceNeighbourRequest } from './neighbour.js';
+import type { KernelEvent, Link, LinkAddress, Netlink, Route, VethSpec } from './port.js';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, type Requests } from './request.js';
+import {
+  decodeRoute,
+  deleteRouteRequest,
+  listRoutesRequest,
+  replaceRouteRequest,
+} from './route.js';
+import { isFault, Fault } from '../base/fault.js';
+import { openRequestSocket } from './socket.js';
+import { ThreadedSocket } from './threaded-socket.js';
+
+export interface KernelNetlinkOptions {
+  readonly log: Log;
+}
+
+/**
+ * The kernel of the namespace that the process was in when its first call was made. Sockets open on
+ * first use; one that is lost is opened again by the next call.
+ */
+export function createKernelNetlink(options: KernelNetlinkOptions): Netlink {
+  return new KernelNetlink(options.log);
+}
+
+class KernelNetlink implements Netlink {
+  readonly #log: Log;
+  readonly #quick: Lazy;
+  readonly #slowRoute: Lazy;
+  readonly #slowNetfilter: Lazy;
+  readonly #monitors = new Set<{ close(): void }>();
+  #deletions: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.#quick = new Lazy(() => openRequestSocket(NETLINK_ROUTE));
+    this.#slowRoute = new Lazy(() => this.#openThreaded(NETLINK_ROUTE));
+    this.#slowNetfilter = new Lazy(() => this.#openThreaded(NETLINK_NETFILTER));
+  }
+
+  async createVeth(spec: VethSpec): Promise<{ readonly hostIndex: number }> {
+    for (const name of [spec.host.name, spec.peer.name]) checkLinkName(name);
+    for (const mac of [spec.host.mac, spec.peer.mac]) if (mac !== undefined) checkMac(mac);
+    const socket = await this.#quick.get();
+    const [echoed] = await socket.request(createVethRequest(spec));
+    // Kernels before 6.2 acknowledge without echoing.
+    const made = echoed === undefined ? await this.linkByName(spec.host.name) : decodeLink(echoed);
+    if (made !== undefined) return { hostIndex: made.index };
+    throw new Fault('not-found', `veth ${spec.host.name} went away as soon as it was made`, {
+      reason: 'no-such-link',
+    });
+  }
+
+  async linkByName(name: string): Promise<Link | undefined> {
+    if (!isLinkName(name)) return undefined;
+    const socket = await this.#quick.get();
+    try {
+      const messages = await socket.request(getLinkRequest(name));
+      return present(messages.map(decodeLink))[0];
+    } catch (error) {
+      if (isFault(error, 'not-found')) return undefined;
+      throw error;
+    }
+  }
+
+  async links(): Promise<readonly Link[]> {
+    const socket = await this.#quick.get();
+    return present((await socket.dump(listLinksRequest())).map(decodeLink));
+  }
+
+  async setLink(
+    index: number,
+    change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number },
+  ): Promise<void> {
+    const socket = await this.#quick.get();
+    await socket.request(setLinkRequest(index, change));
+  }
+
+  /** Calls wait for each other: the link group that they share must never hold links of two. */
+  deleteLinks(links: readonly DoomedLink[]): Promise<void> {
+    const turn = this.#deletions.then(async () =>
+      deleteLinksInBatches(await this.#slowRoute.get(), links),
+    );
+    this.#deletions = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async addresses(): Promise<readonly LinkAddress[]> {
+    const socket = await this.#quick.get();
+    return present((await socket.dump(listAddressesRequest())).map(decodeAddress));
+  }
+
+  async addAddress(index: number, address: Address, prefix: number): Promise<void> {
+    const socket = await this.#quick.get();
+    await socket.request(addAddressRequest(index, address, prefix));
+  }
+
+  async routes(family: Family): Promise<readonly Route[]> {
+    const socket = await this.#quick.get();
+    return present((await socket.dump(listRoutesRequest(family))).map(decodeRoute));
+  }
+
+  async replaceRoute(route: Route): Promise<void> {
+    const socket = await this.#quick.get();
+    await socket.request(replaceRouteRequest(route));
+  }
+
+  async deleteRoute(route: Route): Promise<void> {
+    const socket = await this.#quick.get();
+    try {
+      await socket.request(deleteRouteRequest(route));
+    } catch (error) {
+      if (!isFault(error, 'not-found')) throw error;
+    }
+  }
+
+  async replaceNeighbour(entry: {
+    readonly index: number;
+    readonly address: Address;
+    readonly mac: string;
+  }): Promise<void> {
+    checkMac(entry.mac);
+    const socket = await this.#quick.get();
+    await socket.request(replaceNeighbourRequest(entry.index, entry.address, entry.mac));
+  }
+
+  async deleteFlows(addresses: readonly Address[]): Promise<number> {
+    if (addresses.length === 0) return 0;
+    return deleteFlows(await this.#slowNetfilter.get(), addresses);
+  }
+
+  monitor(listener: (event: KernelEvent) => void): { close(): void } {
+    const monitor = monitorKernel(this.#log, listener);
+    this.#monitors.add(monitor);
+    return {
+      close: () => {
+        this.#monitors.delete(monitor);
+        monitor.close();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const monitor of this.#monitors) monitor.close();
+    await this.#deletions;
+    for (const socket of [this.#quick, this.#slowRoute, this.#slowNetfilter]) await socket.close();
+  }
+
+  async #openThreaded(protocol: number): Promise<Requests> {
+    try {
+      return await ThreadedSocket.open(protocol);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'links and flows are deleted on the event loop');
+      return openRequestSocket(protocol);
+    }
+  }
+}
+
+/** A socket that is opened when first needed, and again after it was lost. */
+class Lazy {
+  readonly #open: () => Promise<Requests>;
+  #socket: Promise<Requests> | undefined;
+  #closed = false;
+
+  constructor(open: () => Promise<Requests>) {
+    this.#open = open;
+  }
+
+  async get(): Promise<Requests> {
+    if (this.#closed) {
+      throw new Fault('unavailable', 'the netlink socket is closed', { reason: 'closed' });
+    }
+    const socket = await this.#current();
+    if (!socket.gone) return socket;
+    this.#socket = undefined;
+    return this.#current();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const opened = this.#socket;
+    if (opened !== undefined)
+      await opened.then(
+        (socket) => socket.close(),
+        () => undefined,
+      );
+  }
+
+  #current(): Promise<Requests> {
+    this.#socket ??= this.#open().catch((error: unknown) => {
+      this.#socket = undefined;
+      throw error;
+    });
+    return this.#socket;
+  }
+}
+
+function present<T>(values: readonly (T | undefined)[]): readonly T[] {
+  return values.filter((value) => value !== undefined);
+}
