@@ -9,6 +9,8 @@ export interface ExecOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Most bytes kept of each stream; 4 MiB unless told. */
   readonly maxOutput?: number;
+  /** Told the process id as soon as the program was started. */
+  readonly onStart?: (pid: number) => void;
 }
 
 export interface ExecResult {
@@ -37,6 +39,7 @@ export async function exec(
       killSignal: 'SIGKILL',
       ...(options.env ? { env: options.env } : {}),
     });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     const collect = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8');

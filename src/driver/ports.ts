@@ -1,4 +1,4 @@
-import type { Address, LocalEndpoint } from '../model/index.js';
+import type { Address, Cidr, Family, LocalEndpoint, Profile } from '../model/index.js';
 
 /** What the driver asks of the agent: routes and policy of one endpoint, in the kernel when the promise resolves. */
 export interface EndpointProgrammer {
@@ -7,6 +7,8 @@ export interface EndpointProgrammer {
    * Returns at once for addresses never used on this host since start and not found in conntrack.
    */
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
+  /** A profile that the driver just wrote or read: complete policy must not wait for the watch. */
+  learnProfile(profile: Profile): void;
   /** Takes routes and policy away; success when there were none. Conntrack of its addresses is cleaned in the background. */
   withdraw(endpointId: string): Promise<void>;
 }
@@ -46,6 +48,10 @@ export interface AddressLeases {
 export interface PoolRequests {
   /** PoolIDs, not yet taken by a network, whose answer was this pool; they are this network's from now on. */
   adopt(data: readonly { readonly pool: string }[]): readonly string[];
+  /** A stored network's PoolIDs and subnets, after a restart. */
+  restore(poolIds: readonly string[], pools: readonly string[]): void;
+  /** Where addresses of networks without a subnet come from: the CIDRs of the automatic pools. */
+  automaticSubnets(family: Family): readonly Cidr[];
 }
 
 /** Durable memory for deletions that could not reach the store. */

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { deadline, Fault, isFault, toFault, type Log } from '../base/index.js';
+import { deadline, Fault, isFault, orAbort, toFault, type Log } from '../base/index.js';
 import { Address, bitsOf, type Family } from '../model/index.js';
 import type { PluginMethod } from '../rpc/index.js';
 import type { Allocator } from './allocator.js';
@@ -201,7 +201,7 @@ async function deferring(
 ): Promise<void> {
   const bounded = deadline(options.deleteTimeoutMs * 0.75, signal);
   try {
-    await work(bounded);
+    await orAbort(work(bounded), bounded, 'the release');
   } catch (error) {
     const fault = bounded.aborted
       ? new Fault('timeout', toFault(error).message, { cause: error })

@@ -1,0 +1,148 @@
+import type { JsonFiles } from '../base/index.js';
+import { type Address, type LocalEndpoint, type WorkloadEndpoint } from '../model/index.js';
+
+/** An endpoint of this host, as the driver keeps it between calls. */
+export interface EndpointRecord {
+  /** Docker's EndpointID. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly endpoint: WorkloadEndpoint;
+  readonly key: string;
+  readonly revision: bigint;
+  /** The stored text. */
+  readonly text: string;
+  readonly interfaceIndex: number;
+  /** The profile was chosen before the network's name was known. */
+  readonly provisional: boolean;
+  /** Docker's SandboxKey while joined, else empty. */
+  readonly sandboxKey: string;
+  /** Number of its gateway address within the sandbox, from 1; 0 while not joined. */
+  readonly slot: number;
+  /** Networks that its Join routed through its own gateway. */
+  readonly routed: readonly string[];
+  /** Its interface is on the way out. */
+  readonly going: boolean;
+}
+
+/** What a restart of the daemon needs and the datastore does not have. */
+interface BootRecord {
+  readonly networkId: string;
+  readonly sandboxKey: string;
+  readonly slot: number;
+  readonly routed: readonly string[];
+  readonly provisional: boolean;
+}
+
+/** Endpoints of this host, by id, by address and by sandbox; join state is kept on file until the next boot. */
+export class EndpointBook {
+  readonly #byId = new Map<string, EndpointRecord>();
+  readonly #byAddress = new Map<string, string>();
+  readonly #bySandbox = new Map<string, Set<string>>();
+  readonly #files: JsonFiles;
+  readonly #stored: ReadonlyMap<string, unknown>;
+
+  constructor(files: JsonFiles) {
+    this.#files = files;
+    this.#stored = files.all();
+  }
+
+  get(id: string): EndpointRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): readonly EndpointRecord[] {
+    return [...this.#byId.values()];
+  }
+
+  holding(address: Address): EndpointRecord | undefined {
+    const id = this.#byAddress.get(address.toString());
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  /** Endpoints of one container. */
+  inSandbox(sandboxKey: string): readonly EndpointRecord[] {
+    const ids = this.#bySandbox.get(sandboxKey) ?? [];
+    return [...ids].flatMap((id) => this.#byId.get(id) ?? []);
+  }
+
+  put(record: EndpointRecord): void {
+    this.#unlink(this.#byId.get(record.id));
+    this.#byId.set(record.id, record);
+    for (const address of record.endpoint.addresses)
+      this.#byAddress.set(address.toString(), record.id);
+    if (record.sandboxKey === '') return;
+    const members = this.#bySandbox.get(record.sandboxKey) ?? new Set();
+    this.#bySandbox.set(record.sandboxKey, members.add(record.id));
+  }
+
+  /** Writes what the next start of the daemon needs to know. */
+  persist(record: EndpointRecord): void {
+    const { networkId, sandboxKey, slot, routed, provisional } = record;
+    this.#files.write(record.id, {
+      networkId,
+      sandboxKey,
+      slot,
+      routed,
+      provisional,
+    } satisfies BootRecord);
+  }
+
+  remove(id: string): void {
+    const record = this.#byId.get(id);
+    this.#unlink(record);
+    this.#byId.delete(id);
+    if (record !== undefined) this.#files.remove(id);
+  }
+
+  /** A stored endpoint at the start of the daemon. */
+  restore(
+    stored: Pick<
+      EndpointRecord,
+      'id' | 'endpoint' | 'key' | 'revision' | 'text' | 'interfaceIndex'
+    >,
+  ): void {
+    const boot = (this.#stored.get(stored.id) ?? {}) as Partial<BootRecord>;
+    this.put({
+      ...stored,
+      networkId: boot.networkId ?? '',
+      provisional: boot.provisional ?? false,
+      sandboxKey: boot.sandboxKey ?? '',
+      slot: boot.slot ?? 0,
+      routed: boot.routed ?? [],
+      going: false,
+    });
+  }
+
+  /** Removes files of endpoints that no longer exist. */
+  forgetOthers(): void {
+    for (const id of this.#stored.keys()) if (!this.#byId.has(id)) this.#files.remove(id);
+  }
+
+  #unlink(record: EndpointRecord | undefined): void {
+    if (record === undefined) return;
+    for (const address of record.endpoint.addresses) {
+      if (this.#byAddress.get(address.toString()) === record.id)
+        this.#byAddress.delete(address.toString());
+    }
+    const members = this.#bySandbox.get(record.sandboxKey);
+    members?.delete(record.id);
+    if (members?.size === 0) this.#bySandbox.delete(record.sandboxKey);
+  }
+}
+
+/** The endpoint as the agent has to wire and protect it. */
+export function localEndpoint(record: EndpointRecord): LocalEndpoint {
+  const { endpoint } = record;
+  return {
+    id: record.id,
+    networkId: record.networkId,
+    interfaceName: endpoint.interfaceName,
+    interfaceIndex: record.interfaceIndex,
+    addresses: endpoint.addresses,
+    mac: endpoint.mac,
+    namespace: endpoint.namespace,
+    profiles: endpoint.profiles,
+    labels: endpoint.labels,
+    sandboxKey: record.sandboxKey,
+  };
+}

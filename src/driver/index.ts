@@ -1,0 +1,16 @@
+export { createDriverMethods, type DriverCore, type DriverPluginOptions } from './plugin.js';
+export { EndpointBook } from './endpoint-book.js';
+export { Endpoints, type EndpointChange, type EndpointSettings } from './endpoints.js';
+export { Networks } from './networks.js';
+export type { Network } from './network-record.js';
+export { ProfileBook } from './profile-book.js';
+export { Veths } from './veth.js';
+export { WriteQueue } from './write-queue.js';
+export type {
+  AddressLease,
+  AddressLeases,
+  EndpointProgrammer,
+  NetworkNames,
+  PendingDeletions,
+  PoolRequests,
+} from './ports.js';

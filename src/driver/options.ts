@@ -1,0 +1,91 @@
+import { Fault } from '../base/index.js';
+
+/** Options of `docker network create -o` that mean something here, with what they do. */
+export const networkOptions: Readonly<Record<string, string>> = {
+  profile: 'name of the Calico profile for its endpoints instead of the network’s own',
+  mtu: 'MTU of its interfaces',
+  'com.docker.network.driver.mtu': 'the same, in Docker’s spelling',
+};
+
+/** Options of `docker network connect --driver-opt` and Compose `driver_opts`. */
+export const endpointOptions: Readonly<Record<string, string>> = {
+  profile: 'name of the Calico profile for this endpoint',
+};
+
+export interface NetworkOptions {
+  readonly internal: boolean;
+  /** Docker's generic options as the user gave them. */
+  readonly generic: Readonly<Record<string, string>>;
+  readonly profile: string | undefined;
+  readonly mtu: number | undefined;
+}
+
+const GENERIC = 'com.docker.network.generic';
+const INTERNAL = 'com.docker.network.internal';
+
+/** Throws `invalid` naming every unknown option and the valid ones. */
+export function readNetworkOptions(options: Readonly<Record<string, unknown>>): NetworkOptions {
+  const generic = stringMap(options[GENERIC]);
+  refuseUnknown('network option', Object.keys(generic), networkOptions);
+  return {
+    internal: options[INTERNAL] === true || options[INTERNAL] === 'true',
+    generic,
+    profile: readProfile(generic['profile']),
+    mtu: readMtu(generic['mtu'] ?? generic['com.docker.network.driver.mtu']),
+  };
+}
+
+/** Keys that belong to Docker are passed over; others must be ours. */
+export function readEndpointOptions(options: Readonly<Record<string, unknown>>): {
+  readonly profile: string | undefined;
+} {
+  const own = Object.keys(options).filter((name) => !name.startsWith('com.docker.'));
+  refuseUnknown('endpoint option', own, endpointOptions);
+  const { profile } = options;
+  return { profile: readProfile(typeof profile === 'string' ? profile : undefined) };
+}
+
+function refuseUnknown(
+  what: string,
+  given: readonly string[],
+  valid: Readonly<Record<string, string>>,
+): void {
+  const unknown = given.filter((name) => !(name in valid));
+  if (unknown.length === 0) return;
+  throw new Fault(
+    'invalid',
+    `unknown ${what} ${unknown.join(', ')}; valid are ${Object.keys(valid).join(', ')}`,
+    {
+      reason: 'unknown-option',
+    },
+  );
+}
+
+function readProfile(name: string | undefined): string | undefined {
+  if (name === undefined || name === '') return undefined;
+  if (/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return name;
+  throw new Fault(
+    'invalid',
+    `profile "${name.slice(0, 80)}" is no object name: lower-case letters, digits, "-" and "."`,
+    {
+      reason: 'bad-option',
+    },
+  );
+}
+
+function readMtu(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const mtu = Number(text);
+  if (/^\d{3,5}$/.test(text) && mtu >= 576 && mtu <= 65_535) return mtu;
+  throw new Fault('invalid', `MTU "${text.slice(0, 20)}" is no number between 576 and 65535`, {
+    reason: 'bad-option',
+  });
+}
+
+function stringMap(value: unknown): Record<string, string> {
+  const result: Record<string, string> = {};
+  if (typeof value !== 'object' || value === null) return result;
+  for (const [name, member] of Object.entries(value))
+    if (typeof member === 'string') result[name] = member;
+  return result;
+}
