@@ -12,7 +12,11 @@ export interface Nft {
   check(commands: string): Promise<void>;
   /** Output of a `list` command: nft's JSON document, parsed. */
   listJson(command: string): Promise<unknown>;
-  /** Calls back, within milliseconds, when a table, chain, rule, set or element changed and no `apply` of ours was the cause. */
-  monitor(onForeignChange: () => void): { close(): void };
+  /**
+   * Calls back, within milliseconds, when a table, chain, rule, set or element changed and no `apply` of ours was the cause.
+   * `tables` has family and name of those touched, such as `inet calico`; undefined when anything may have changed: once
+   * when listening begins, and after notifications were lost.
+   */
+  monitor(onForeignChange: (tables?: ReadonlySet<string>) => void): { close(): void };
   close(): Promise<void>;
 }

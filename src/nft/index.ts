@@ -1,0 +1,2 @@
+export { createNft, type NftOptions } from './create.js';
+export * from './port.js';
