@@ -135,9 +135,9 @@ if (!values.long && positionals.length === 0) {
   await check('format (prettier)', 'prettier', '--check', '--log-level', 'warn', '.');
 }
 if (existsSync('test')) for (const stage of stages()) await runStage(stage);
-if (total.passed + total.failed + total.skipped === 0) {
+if (positionals.length > 0 && total.passed + total.failed + total.skipped === 0) {
   total.failed += 1;
-  troubles.push(`no test file matches ${positionals.join(' ') || 'the selection'}`);
+  troubles.push(`no test file matches ${positionals.join(' ')}`);
 }
 print(`\n${elapsed(begin)} in all.`);
 for (const trouble of troubles) print(`failed: ${trouble}`);
