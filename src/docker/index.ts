@@ -1,0 +1,12 @@
+export type { InventoryListener, NetworkChange } from './catalog.js';
+export * from './endpoint-metadata.js';
+export type { DockerEndpoint, DockerNetwork, EngineIdentity } from './engine-records.js';
+export {
+  createDockerInventory,
+  type DockerInventory,
+  type DockerInventoryOptions,
+  type InventoryState,
+  type InventoryStatus,
+} from './inventory.js';
+export type { DockerLook } from './look.js';
+export * from './metadata-writer.js';

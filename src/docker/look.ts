@@ -1,0 +1,34 @@
+import type { DockerNetwork } from './engine-records.js';
+import type { Engine } from './engine.js';
+
+/** Everything that Docker holds of ours at one time, whichever of its two lists says so. */
+export interface DockerLook {
+  readonly engineId: string;
+  readonly networkIds: ReadonlySet<string>;
+  readonly endpointIds: ReadonlySet<string>;
+  /** Addresses in use on our networks, as Docker prints them. */
+  readonly addresses: ReadonlySet<string>;
+}
+
+/**
+ * Asks for containers and for each network's own endpoints: the second also tells of endpoints whose
+ * container is gone (protocol §6). Any unanswered question fails the whole look.
+ */
+export async function lookAt(
+  engine: Engine,
+  isOurs: (network: DockerNetwork) => boolean,
+): Promise<DockerLook> {
+  const networkIds = (await engine.networks()).filter(isOurs).map((network) => network.id);
+  const endpointIds = new Set<string>();
+  const addresses = new Set<string>();
+  const add = (entry: {
+    readonly endpointId: string;
+    readonly addresses: readonly string[];
+  }): void => {
+    if (entry.endpointId !== '') endpointIds.add(entry.endpointId);
+    for (const address of entry.addresses) addresses.add(address);
+  };
+  for (const endpoint of await engine.endpoints(networkIds)) add(endpoint);
+  for (const id of networkIds) for (const entry of (await engine.attachments(id)) ?? []) add(entry);
+  return { engineId: engine.identity.id, networkIds: new Set(networkIds), endpointIds, addresses };
+}
