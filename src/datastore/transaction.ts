@@ -6,6 +6,9 @@ export const MAX_OPERATIONS = 128;
 /** etcd's `--max-request-bytes` (1.5 MiB), less room for the message around keys and values. */
 export const MAX_REQUEST_BYTES = 1_572_864 - 65_536;
 
+/** Far above any key of Calico's; the embedded store cannot index longer ones. */
+export const MAX_KEY_BYTES = 1024;
+
 /** A `conflict` that carries what the failed commit's reads returned, so that the next try need not ask again. */
 export class ConflictFault extends Fault {
   readonly current: ReadonlyMap<string, Entry | undefined>;
@@ -90,8 +93,16 @@ export function checkTransaction(transaction: Transaction): void {
   }
 }
 
-/** Throws `invalid` for the empty key, which etcd does not have. */
+/** Throws `invalid` for the empty key, which etcd does not have, and for one that is too long. */
 export function checkKey(key: string): void {
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    const start = key.slice(0, 60);
+    throw new Fault(
+      'invalid',
+      `a key may have ${MAX_KEY_BYTES} bytes, this one has ${Buffer.byteLength(key)}: ${start}…`,
+      { reason: 'key-too-long' },
+    );
+  }
   if (key === '')
     throw new Fault('invalid', 'a key of the datastore may not be empty', { reason: 'empty-key' });
 }
