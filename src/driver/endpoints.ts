@@ -14,7 +14,12 @@ import {
   type Address,
   type LocalEndpoint,
 } from '../model/index.js';
-import { decodeWorkloadEndpoint, encodeWorkloadEndpoint } from '../model/v3/index.js';
+import {
+  decodeResource,
+  decodeWorkloadEndpoint,
+  encodeResource,
+  encodeWorkloadEndpoint,
+} from '../model/v3/index.js';
 import type { Netlink } from '../netlink/index.js';
 import { localEndpoint, type EndpointBook, type EndpointRecord } from './endpoint-book.js';
 import type { Networks } from './networks.js';
@@ -57,10 +62,11 @@ export interface EndpointsContext {
 
 export type EndpointsDependencies = Omit<EndpointsContext, 'conflict' | 'discard'>;
 
-/** What the inventory learnt about an endpoint's container. */
+/** What the inventory learnt about an endpoint's container; other labels and annotations stay. */
 export interface EndpointChange {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly containerId?: string;
+  readonly containerId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** How long a container's interface may take to vanish after its death. */
@@ -151,13 +157,21 @@ export class Endpoints {
     });
   }
 
-  /** A later commit with what was learnt about the container; never touches the address block. */
+  /**
+   * A later commit with what was learnt about the container; never touches the address block, and writes
+   * nothing when it stands there already. `not-found` for an endpoint that is not here (yet).
+   */
   async update(endpointId: string, change: EndpointChange): Promise<void> {
-    await this.#rewrite(endpointId, ({ endpoint }) => ({
-      ...endpoint,
-      labels: change.labels ?? endpoint.labels,
-      containerId: change.containerId ?? endpoint.containerId,
-    }));
+    if (this.context.book.get(endpointId) === undefined) {
+      throw new Fault(
+        'not-found',
+        `endpoint ${endpointId.slice(0, 12)} does not exist on this host`,
+        {
+          reason: 'unknown-endpoint',
+        },
+      );
+    }
+    await this.#rewrite(endpointId, (text) => withMetadata(text, change));
   }
 
   /** The network's name became known: endpoints with a provisional profile get the real one. */
@@ -171,48 +185,44 @@ export class Endpoints {
     const network = await networks.require(networkId, {});
     await profiles.ensure(store, automaticProfile(real, network.internal), this.context.clock);
     for (const { id } of waiting) {
-      await this.#rewrite(id, ({ endpoint }) => ({ ...endpoint, profiles: [real] }), {
-        provisional: false,
-      });
+      const change = (text: string): string => {
+        const endpoint = { ...decodeWorkloadEndpoint(text), profiles: [real] };
+        return encodeWorkloadEndpoint(endpoint, UNUSED_IDENTITY, text);
+      };
+      await this.#rewrite(id, change, { provisional: false });
     }
   }
 
   async #rewrite(
     endpointId: string,
-    change: (record: EndpointRecord) => EndpointRecord['endpoint'],
+    change: (text: string) => string,
     more: Partial<EndpointRecord> = {},
   ): Promise<void> {
     const { book, writes, store, programmer } = this.context;
     await retryOnConflict(20, async (_attempt, current) => {
       const record = book.get(endpointId);
       if (record === undefined || record.going) return;
-      const now = current?.get(record.key);
-      if (current !== undefined && now === undefined) return;
-      const base =
-        now === undefined
-          ? record
-          : {
-              ...record,
-              text: now.value,
-              revision: now.revision,
-              endpoint: decodeWorkloadEndpoint(now.value),
-            };
-      const endpoint = change(base);
-      const text = encodeWorkloadEndpoint(endpoint, { uid: '', createdAt: new Date(0) }, base.text);
-      const result = await commitOrSettle(
-        store,
-        (part) => writes.commit(part),
-        {
-          compares: [{ key: base.key, revision: base.revision }],
-          writes: [{ key: base.key, value: text }],
-          reads: [base.key],
-        },
-        base.key,
-      );
+      const now = current === undefined ? record : storedNow(record, current);
+      if (now === undefined) return;
+      const text = change(now.text);
+      if (text === now.text) return;
+      const { key } = record;
+      const transaction = {
+        compares: [{ key, revision: now.revision }],
+        writes: [{ key, value: text }],
+        reads: [key],
+      };
+      const result = await commitOrSettle(store, (part) => writes.commit(part), transaction, key);
       if (!result.committed) throw this.context.conflict('the endpoint', result.current);
       const latest = book.get(endpointId);
       if (latest === undefined) return;
-      const next = { ...latest, ...more, endpoint, text, revision: result.revision };
+      const next = {
+        ...latest,
+        ...more,
+        endpoint: decodeWorkloadEndpoint(text),
+        text,
+        revision: result.revision,
+      };
       book.put(next);
       book.persist(next);
       if (next.slot > 0 && !next.going) await programmer.program(localEndpoint(next));
@@ -263,6 +273,34 @@ export class Endpoints {
       await sleep(GOING_STEP_MS, signal);
     }
   }
+}
+
+const UNUSED_IDENTITY = { uid: '', createdAt: new Date(0) };
+
+/** What a failed compare read; undefined when the object is gone. */
+function storedNow(
+  record: EndpointRecord,
+  current: ReadonlyMap<string, Entry | undefined>,
+): { readonly text: string; readonly revision: bigint } | undefined {
+  const entry = current.get(record.key);
+  return entry === undefined ? undefined : { text: entry.value, revision: entry.revision };
+}
+
+function withMetadata(text: string, change: EndpointChange): string {
+  const resource = decodeResource(text);
+  const { labels = {}, annotations = {} } = resource.metadata;
+  const metadata = {
+    ...resource.metadata,
+    labels: { ...labels, ...change.labels },
+    ...(Object.keys(change.annotations).length + Object.keys(annotations).length === 0
+      ? {}
+      : { annotations: { ...annotations, ...change.annotations } }),
+  };
+  return encodeResource({
+    ...resource,
+    metadata,
+    spec: { ...resource.spec, containerID: change.containerId },
+  });
 }
 
 /** Structurally what the allocator asks for. */

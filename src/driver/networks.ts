@@ -19,6 +19,7 @@ import {
 import { readNetworkOptions } from './options.js';
 import type { PoolRequests } from './ports.js';
 import { automaticProfile, type ProfileBook } from './profile-book.js';
+import { commitOrSettle } from './settle.js';
 import type { CreateNetworkBody, IpamData } from './schema.js';
 
 export interface NetworksOptions {
@@ -94,14 +95,23 @@ export class Networks {
       compares: [{ key, revision: 0n }],
       writes: [{ key, value: text }],
     };
-    const revision = await retryOnConflict(1, () =>
-      commitOrConflict(
-        this.#options.store,
-        transaction,
-        `the record of network ${network.clusterId.slice(0, 12)}`,
-        options,
-      ),
+    const { store } = this.#options;
+    const result = await commitOrSettle(
+      store,
+      (part) => store.commit(part, options),
+      transaction,
+      key,
     );
+    if (!result.committed) {
+      throw new Fault(
+        'exists',
+        `another network has the record ${network.clusterId}; remove it first`,
+        {
+          reason: 'network-exists',
+        },
+      );
+    }
+    const { revision } = result;
     this.#known.set(network.networkId, { network, revision, text });
   }
 

@@ -57,6 +57,10 @@ export class Catalog implements SyncListener {
     return [POOLS, RESERVATIONS, ipamConfigKey, this.#nodeKey];
   }
 
+  get poolPrefix(): string {
+    return POOLS;
+  }
+
   /** In key order, the order in which Calico tries them. */
   get pools(): readonly Versioned<IpPool>[] {
     return [...this.#pools.values()].sort((a, b) => (a.key < b.key ? -1 : 1));

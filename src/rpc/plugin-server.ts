@@ -108,10 +108,19 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
     },
     async close() {
       closing = true;
-      httpServer?.closeIdleConnections();
+      await closeListener(httpServer);
       await server.close();
     },
   };
+}
+
+/** fastify did not open the listener, so it does not close it either. Settles when the running calls are answered. */
+async function closeListener(server: Server | undefined): Promise<void> {
+  if (server?.listening !== true) return;
+  await new Promise<void>((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)));
+    server.closeIdleConnections();
+  });
 }
 
 async function listenOn(

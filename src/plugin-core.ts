@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+import { JsonFiles, type Clock, type Log } from './base/index.js';
+import { createSyncer, type Store, type Syncer } from './datastore/index.js';
+import {
+  EndpointBook,
+  Endpoints,
+  Networks,
+  ProfileBook,
+  Veths,
+  WriteQueue,
+  type DriverCore,
+  type EndpointProgrammer,
+  type EndpointSettings,
+  type NetworkNames,
+} from './driver/index.js';
+import {
+  Allocator,
+  Catalog,
+  createPoolRequests,
+  PoolUseBook,
+  type AllocationGate,
+  type EndpointsByAddress,
+  type Host,
+  type IpamCore,
+} from './ipam/index.js';
+import { parseSelector, type Cidr, type Family, type LocalEndpoint } from './model/index.js';
+import type { Netlink } from './netlink/index.js';
+
+export interface PluginCoreOptions {
+  readonly store: Store;
+  readonly host: Host;
+  readonly netlink: Netlink;
+  readonly programmer: EndpointProgrammer;
+  readonly names: NetworkNames;
+  readonly gate: AllocationGate;
+  readonly settings: EndpointSettings;
+  /** Make a network's profile when it has none. */
+  readonly createProfiles: boolean;
+  /** Emptied by a boot. */
+  readonly runDir: string;
+  readonly drivers: { readonly driver: string; readonly ipamDriver: string };
+  /** A claim may have succeeded unseen: free later what the handle holds. */
+  readonly onUnknownClaim: (handle: string, block: Cidr) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Both drivers over one store, ready to answer: wiring of `ipam` and `driver`, which do not know each other. */
+export interface PluginCore {
+  readonly ipam: IpamCore;
+  readonly driver: DriverCore;
+  readonly catalog: Catalog;
+  /** Endpoints whose interface is there at the start, for the agent. */
+  readonly restored: readonly LocalEndpoint[];
+  readonly book: EndpointBook;
+  /** Reads the pools again: one may have been made a moment ago. */
+  refreshPools(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Settles after everything that this host has in the store was read; nothing is written. */
+export async function createPluginCore(
+  options: PluginCoreOptions,
+  signal: AbortSignal,
+): Promise<PluginCore> {
+  const { store, host, clock, log } = options;
+  const catalog = new Catalog(host.node, log);
+  const syncer: Syncer = createSyncer({
+    store,
+    prefixes: catalog.prefixes,
+    listener: catalog,
+    log,
+    clock,
+  });
+  try {
+    await syncer.ready(signal);
+    return await assemble(options, catalog, syncer, signal);
+  } catch (error) {
+    syncer.stop();
+    throw error;
+  }
+}
+
+async function assemble(
+  options: PluginCoreOptions,
+  catalog: Catalog,
+  syncer: Syncer,
+  signal: AbortSignal,
+): Promise<PluginCore> {
+  const { store, host, clock, log, netlink, programmer, names, settings } = options;
+  const uses = new PoolUseBook();
+  // Each of the two asks the other at run time only.
+  const endpointsByAddress: EndpointsByAddress = {
+    holding: (address) => endpoints.holding(address),
+  };
+  const allocator = new Allocator({
+    store,
+    host,
+    catalog,
+    gate: options.gate,
+    endpoints: endpointsByAddress,
+    clock,
+    log,
+    onUnknownClaim: options.onUnknownClaim,
+  });
+  const pools = {
+    adopt: (data: readonly { readonly pool: string }[]) => uses.adopt(data),
+    restore: (poolIds: readonly string[], subnets: readonly string[]) =>
+      uses.restore(poolIds, subnets),
+    automaticSubnets: (family: Family) => automaticSubnets(catalog, family),
+  };
+  const profiles = new ProfileBook({
+    enabled: options.createProfiles,
+    learn: (profile) => programmer.learnProfile(profile),
+  });
+  const networks = new Networks({
+    store,
+    node: host.node,
+    pools,
+    profiles,
+    names: options.drivers,
+    clock,
+    log,
+  });
+  const book = new EndpointBook(new JsonFiles(join(options.runDir, 'endpoints')));
+  const veths = new Veths({
+    netlink,
+    tombstones: new JsonFiles(join(options.runDir, 'tombstones')),
+    log,
+  });
+  const endpoints = new Endpoints({
+    store,
+    node: host.node,
+    settings,
+    networks,
+    book,
+    profiles,
+    writes: new WriteQueue(store),
+    veths,
+    netlink,
+    programmer,
+    names,
+    leases: allocator,
+    pools,
+    clock,
+    log,
+  });
+  await Promise.all([allocator.load({ signal }), networks.load({ signal })]);
+  const restored = await endpoints.load({ signal });
+  return {
+    ipam: { allocator, uses, requestPool: createPoolRequests({ catalog, uses, clock }) },
+    driver: { networks, endpoints },
+    catalog,
+    restored,
+    book,
+    refreshPools: (bound) => refreshPools(store, catalog, bound),
+    async stop() {
+      syncer.stop();
+      await veths.flush();
+    },
+  };
+}
+
+/** Pools from which networks without a subnet take addresses on this node. */
+function automaticSubnets(catalog: Catalog, family: Family): readonly Cidr[] {
+  const labels = catalog.node.value?.labels ?? {};
+  return catalog.pools
+    .map(({ value }) => value)
+    .filter(
+      (pool) =>
+        pool.cidr.family === family &&
+        pool.assignmentMode === 'Automatic' &&
+        pool.allowedUses.includes('Workload') &&
+        parseSelector(pool.nodeSelector).evaluate(labels),
+    )
+    .map(({ cidr }) => cidr);
+}
+
+async function refreshPools(store: Store, catalog: Catalog, signal: AbortSignal): Promise<void> {
+  const { entries } = await store.list(catalog.poolPrefix, { signal });
+  for (const entry of entries) catalog.onChange(entry.key, entry);
+}
