@@ -1,0 +1,90 @@
+import {
+  Address,
+  Cidr,
+  type IpPool,
+  type Node,
+  type Profile,
+  type WorkloadEndpoint,
+} from '../model/index.js';
+import type { ClusterListener } from './cluster-view.js';
+import type { EndpointBook } from './endpoint-book.js';
+import type { LocalProgrammer } from './local-programmer.js';
+import { renderNat } from './nat/index.js';
+import type { Policy } from './policy/index.js';
+import type { ProfileBook } from './profile-book.js';
+import type { DesiredTable } from './table.js';
+
+export interface ClusterFeedOptions {
+  readonly nodeName: string;
+  readonly table: DesiredTable;
+  readonly policy: Policy;
+  readonly profiles: ProfileBook;
+  readonly book: EndpointBook;
+  readonly programmer: LocalProgrammer;
+  /** The table may differ from the kernel's. */
+  readonly onDirty: () => void;
+  /** The first whole state, and each after a lost watch, was told. */
+  readonly onInSync: () => void;
+}
+
+/** What the store tells, turned into wanted policy and NAT. */
+export class ClusterFeed implements ClusterListener {
+  readonly #options: ClusterFeedOptions;
+
+  constructor(options: ClusterFeedOptions) {
+    this.#options = options;
+    // The rules exist from the start; the pools decide whom they touch.
+    this.onPools(new Map());
+  }
+
+  onProfile(name: string, profile: Profile | undefined): void {
+    this.#options.profiles.tell(name, profile);
+    this.#options.onDirty();
+  }
+
+  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void {
+    const { book, policy, programmer, nodeName, onDirty } = this.#options;
+    const own = endpoint?.node === nodeName;
+    if (!own) policy.setEndpoint(key, endpoint);
+    const id = book.setStored(key, own ? endpoint : undefined);
+    if (id !== undefined) programmer.refresh(id);
+    onDirty();
+  }
+
+  onPools(pools: ReadonlyMap<string, IpPool>): void {
+    const { table, onDirty } = this.#options;
+    const { sets, chains } = renderNat(pools.values());
+    for (const { name, type, keys } of sets) {
+      table.putSet(name, { kind: 'set', type, interval: true });
+      table.replaceElements(name, keys);
+    }
+    for (const { name, hook, rules } of chains) table.putChain(name, { hook, rules });
+    onDirty();
+  }
+
+  onNodes(nodes: ReadonlyMap<string, Node>): void {
+    this.#options.policy.setNodeAddresses([...nodes.values()].flatMap(nodeAddresses));
+    this.#options.onDirty();
+  }
+
+  onInSync(): void {
+    this.#options.onInSync();
+  }
+}
+
+/** Every address that a host may send from: its own, and those of its tunnels. */
+function nodeAddresses(node: Node): Address[] {
+  const { ipv4Address, ipv6Address } = node;
+  const { ipv4IpipTunnelAddress, ipv4VxlanTunnelAddress, ipv6VxlanTunnelAddress } = node;
+  const texts = [
+    ipv4Address,
+    ipv6Address,
+    ipv4IpipTunnelAddress,
+    ipv4VxlanTunnelAddress,
+    ipv6VxlanTunnelAddress,
+  ];
+  return texts.flatMap((text) => {
+    if (text === undefined) return [];
+    return Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text) ?? [];
+  });
+}

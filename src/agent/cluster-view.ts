@@ -1,0 +1,109 @@
+import { messageOf, type Log } from '../base/index.js';
+import { resourcePrefix, type Entry, type SyncListener } from '../datastore/index.js';
+import type { IpPool, Node, Profile, WorkloadEndpoint } from '../model/index.js';
+import {
+  decodeIpPool,
+  decodeNode,
+  decodeProfile,
+  decodeWorkloadEndpoint,
+} from '../model/v3/index.js';
+
+/** What the agent does with the cluster's objects; `undefined`: it went, or cannot be understood. */
+export interface ClusterListener {
+  onProfile(name: string, profile: Profile | undefined): void;
+  /** `key` is the stored key: endpoints of all nodes and namespaces. */
+  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void;
+  /** All pools, all nodes, after one of them changed. */
+  onPools(pools: ReadonlyMap<string, IpPool>): void;
+  onNodes(nodes: ReadonlyMap<string, Node>): void;
+  /** A whole state was told: nothing else exists. */
+  onInSync(): void;
+}
+
+const PROFILES = resourcePrefix('profiles');
+const ENDPOINTS = resourcePrefix('workloadendpoints');
+const POOLS = resourcePrefix('ippools');
+const NODES = resourcePrefix('nodes');
+
+/** What a syncer for the agent has to follow. */
+export const clusterPrefixes: readonly string[] = [PROFILES, ENDPOINTS, POOLS, NODES];
+
+/**
+ * Stored entries as objects of the model. After a lost watch only the differences are told on. What
+ * cannot be decoded counts as absent, so that it admits nothing, and is named in `unreadable`.
+ */
+export class ClusterView implements SyncListener {
+  readonly #listener: ClusterListener;
+  readonly #log: Log;
+  readonly #texts = new Map<string, string>();
+  readonly #pools = new Map<string, IpPool>();
+  readonly #nodes = new Map<string, Node>();
+  readonly #unreadable = new Map<string, string>();
+  #inSync = false;
+
+  constructor(listener: ClusterListener, log: Log) {
+    this.#listener = listener;
+    this.#log = log;
+  }
+
+  /** A first snapshot was told. */
+  get inSync(): boolean {
+    return this.#inSync;
+  }
+
+  /** Key → why, of stored objects that count as absent. */
+  get unreadable(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#unreadable);
+  }
+
+  onSnapshot(all: ReadonlyMap<string, Entry>): void {
+    for (const key of [...this.#texts.keys()]) if (!all.has(key)) this.onChange(key, undefined);
+    for (const [key, entry] of all) this.onChange(key, entry);
+    if (!this.#inSync) {
+      // Also when there are none: what depends on them is known now.
+      this.#listener.onPools(this.#pools);
+      this.#listener.onNodes(this.#nodes);
+    }
+    this.#inSync = true;
+    this.#listener.onInSync();
+  }
+
+  onChange(key: string, entry: Entry | undefined): void {
+    if (entry?.value === this.#texts.get(key)) return;
+    if (entry === undefined) this.#texts.delete(key);
+    else this.#texts.set(key, entry.value);
+    const text = entry?.value;
+    if (key.startsWith(PROFILES)) {
+      this.#listener.onProfile(key.slice(PROFILES.length), this.#decode(key, text, decodeProfile));
+    } else if (key.startsWith(ENDPOINTS)) {
+      this.#listener.onEndpoint(key, this.#decode(key, text, decodeWorkloadEndpoint));
+    } else if (key.startsWith(POOLS)) {
+      put(this.#pools, key, this.#decode(key, text, decodeIpPool));
+      this.#listener.onPools(this.#pools);
+    } else if (key.startsWith(NODES)) {
+      put(this.#nodes, key, this.#decode(key, text, decodeNode));
+      this.#listener.onNodes(this.#nodes);
+    }
+  }
+
+  #decode<T>(
+    key: string,
+    text: string | undefined,
+    decode: (text: string, where: string) => T,
+  ): T | undefined {
+    this.#unreadable.delete(key);
+    if (text === undefined) return undefined;
+    try {
+      return decode(text, key);
+    } catch (error) {
+      this.#unreadable.set(key, messageOf(error));
+      this.#log.warn({ key, reason: messageOf(error) }, 'a stored object cannot be understood');
+      return undefined;
+    }
+  }
+}
+
+function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}

@@ -1,0 +1,151 @@
+import { Fault, orAbort } from '../base/index.js';
+import type { Syncer } from '../datastore/index.js';
+import type { Address, LocalEndpoint, Profile } from '../model/index.js';
+import { clusterPrefixes } from './cluster-view.js';
+import { Loop } from './loop.js';
+import { loopParts, newProgress } from './loop-parts.js';
+import type { Agent, AgentOptions } from './ports.js';
+import { describeAgent, type AgentStatus } from './status.js';
+import { wireAgent, type PartName, type Wiring } from './wiring.js';
+
+const COMPARE_EVERY_MS = 90_000;
+/** Settings of the host give no event when they change; a few small reads tell. */
+const HOST_EVERY_MS = 1000;
+
+/** The agent of one host (architecture §4). Nothing is touched before `start`. */
+export function createAgent(options: AgentOptions): Agent {
+  return new HostAgent(options);
+}
+
+class HostAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #stopping = new AbortController();
+  readonly #wiring: Wiring;
+  readonly #loop: Loop<PartName>;
+  readonly #closers: (() => void)[] = [];
+  readonly #progress = newProgress();
+  #phase: 'new' | 'started' | 'stopped' = 'new';
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const mark = (...parts: readonly PartName[]): void => this.#mark(...parts);
+    const signal = this.#stopping.signal;
+    const wiring = wireAgent(options, signal, mark);
+    const parts = loopParts({ wiring, options, progress: this.#progress, mark });
+    this.#loop = new Loop({ parts, log: options.log, clock: wiring.clock, signal });
+    this.#wiring = wiring;
+  }
+
+  restore(endpoints: readonly LocalEndpoint[]): void {
+    for (const endpoint of endpoints) this.#wiring.programmer.restore(endpoint);
+    if (endpoints.length > 0) this.#mark('table', 'compare');
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#phase !== 'new') {
+      throw new Fault('internal', 'invariant broken: the agent is started once', {
+        reason: 'invariant',
+      });
+    }
+    const { netlink, nft, createSyncer, log } = this.#options;
+    signal.addEventListener('abort', () => void this.stop(), { once: true });
+    this.#phase = 'started';
+    this.#mark('table', 'host', 'compare', 'forward');
+    const kernel = netlink.monitor((event) => {
+      const need = this.#wiring.routes.onEvent(event);
+      if (need !== false) this.#mark(need === 'compare' ? 'compare' : 'repair');
+    });
+    const rules = nft.monitor((tables) => this.#onForeignRules(tables));
+    this.#closers.push(
+      () => kernel.close(),
+      () => rules.close(),
+    );
+    const { view } = this.#wiring;
+    const syncer: Syncer = createSyncer({ prefixes: clusterPrefixes, listener: view, log });
+    this.#closers.push(() => syncer.stop());
+    this.#tick('host', HOST_EVERY_MS, 0);
+    const every = this.#options.settings.compareEveryMs ?? COMPARE_EVERY_MS;
+    this.#tick('compare', every, every / 10);
+    const tried = Promise.all([this.#loop.tried('table'), this.#loop.tried('compare')]);
+    await orAbort(tried, signal, 'taking over routes and policy');
+  }
+
+  async synced(signal: AbortSignal): Promise<void> {
+    const work = this.#progress.completed.then(() => this.#loop.idle());
+    await orAbort(
+      work,
+      AbortSignal.any([signal, this.#stopping.signal]),
+      'the first synchronization',
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#phase = 'stopped';
+    this.#stopping.abort(new Fault('unavailable', 'the agent is stopping', { reason: 'stopped' }));
+    for (const close of this.#closers.splice(0)) close();
+    await this.#loop.idle();
+  }
+
+  learnProfile(profile: Profile): void {
+    // Whoever programs an endpoint next takes it along; if nobody does, the loop does.
+    if (this.#wiring.profiles.learn(profile) && this.#wiring.writer.dirty) this.#mark('table');
+  }
+
+  prepareAddresses(addresses: readonly Address[]): void {
+    this.#wiring.guard.prepare(addresses);
+  }
+
+  addressInUse(address: Address): boolean {
+    return this.#wiring.routes.hasAddress(address);
+  }
+
+  program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
+    return this.#wiring.programmer.program(endpoint, signal);
+  }
+
+  withdraw(endpointId: string): Promise<void> {
+    this.#progress.adopted.delete(endpointId);
+    return this.#wiring.programmer.withdraw(endpointId);
+  }
+
+  status(): AgentStatus {
+    return describeAgent(this.#wiring, this.#loop, this.#progress, this.#phase);
+  }
+
+  #mark(...parts: readonly PartName[]): void {
+    if (this.#phase !== 'started') return;
+    for (const part of parts) this.#loop.mark(part);
+  }
+
+  /** Another program changed rules; undefined when any table may be touched. */
+  #onForeignRules(tables: ReadonlySet<string> | undefined): void {
+    if (tables === undefined) this.#mark('compare', 'forward');
+    if (tables?.has(`inet ${this.#wiring.table.name}`) === true) {
+      this.#options.log.warn('another program changed the policy table; replacing it');
+      const { writer } = this.#wiring;
+      writer.replaceWhole();
+      // Not behind whatever the loop is at: until this is in the kernel the host may be open.
+      writer.flush().catch(() => this.#mark('table'));
+    }
+    if (tables?.has('ip filter') === true || tables?.has('ip6 filter') === true) {
+      this.#mark('forward');
+    }
+  }
+
+  #tick(part: PartName, everyMs: number, jitterMs: number): void {
+    let timer: NodeJS.Timeout;
+    const next = (): void => {
+      timer = setTimeout(
+        () => {
+          if (part === 'compare') this.#progress.forceForward = true;
+          this.#mark(part, ...(part === 'compare' ? (['forward'] as const) : []));
+          next();
+        },
+        everyMs + (Math.random() - 0.5) * 2 * jitterMs,
+      );
+      timer.unref();
+    };
+    next();
+    this.#closers.push(() => clearTimeout(timer));
+  }
+}

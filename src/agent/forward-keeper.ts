@@ -1,0 +1,58 @@
+import { isFault } from '../base/index.js';
+import type { Family } from '../model/index.js';
+import { ensureForwardAccepts, type ForwardState, type Run } from './nat/index.js';
+import type { Nft } from '../nft/index.js';
+
+const CHAINS = ['DOCKER-USER', 'FORWARD'];
+
+/**
+ * Keeps the accepts for forwarded packets in iptables. Other programs change iptables all the time
+ * (Docker does for every published port): a look at the two chains that matter, within this process,
+ * tells whether iptables has to be run at all.
+ */
+export class ForwardKeeper {
+  readonly #nft: Nft;
+  readonly #run: Run | undefined;
+  readonly #states: Partial<Record<Family, ForwardState>> = {};
+  readonly #seen = new Map<Family, string>();
+
+  constructor(nft: Nft, run: Run | undefined) {
+    this.#nft = nft;
+    this.#run = run;
+  }
+
+  get states(): Readonly<Partial<Record<Family, ForwardState>>> {
+    return this.#states;
+  }
+
+  /** With `force` iptables is asked even when its chains look as they did. */
+  async ensure(families: readonly Family[], force: boolean, signal: AbortSignal): Promise<void> {
+    for (const family of families) {
+      if (!force && this.#seen.get(family) === (await this.#look(family))) continue;
+      this.#seen.delete(family);
+      this.#states[family] = await ensureForwardAccepts(family, signal, this.#run);
+      this.#seen.set(family, await this.#look(family));
+    }
+  }
+
+  /** The chains as nft shows them, without what changes by itself. */
+  async #look(family: Family): Promise<string> {
+    const table = family === 4 ? 'ip' : 'ip6';
+    const texts: string[] = [];
+    for (const chain of CHAINS) {
+      try {
+        const listed = await this.#nft.listJson(`list chain ${table} filter ${chain}`);
+        texts.push(
+          JSON.stringify(listed, (key, value: unknown) => (VOLATILE.has(key) ? undefined : value)),
+        );
+      } catch (error) {
+        // No such chain: a host without Docker, or whose iptables is not the nftables one.
+        if (!isFault(error, 'invalid')) throw error;
+        texts.push('');
+      }
+    }
+    return texts.join('\n');
+  }
+}
+
+const VOLATILE = new Set(['packets', 'bytes', 'handle', 'metainfo']);

@@ -1,0 +1,3 @@
+export { createAgent } from './create-agent.js';
+export type { Agent, AgentMeter, AgentOptions, AgentSettings, SyncerFactory } from './ports.js';
+export type { AgentStatus, Decision, DecisionReason } from './status.js';

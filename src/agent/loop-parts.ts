@@ -1,0 +1,170 @@
+import { isFault } from '../base/index.js';
+import { isWorkloadInterface } from './local-programmer.js';
+import type { LoopPart } from './loop.js';
+import { FROM_WORKLOAD } from './policy/index.js';
+import type { AgentOptions } from './ports.js';
+import { ensureHostSettings, hasIpv6, type HostSettings } from './routes/index.js';
+import type { PartName, Wiring } from './wiring.js';
+
+/** What the parts find out on their way. */
+export interface Progress {
+  /** All that is wanted is known: what is not may be removed from the kernel. */
+  complete: boolean;
+  host: HostSettings | undefined;
+  /** Ask iptables at the next look, whatever its chains look like. */
+  forceForward: boolean;
+  /** Endpoints of this host that only the store knew. */
+  readonly adopted: Set<string>;
+  /** Settles when `complete` is set. */
+  readonly completed: Promise<void>;
+  readonly resolveCompleted: () => void;
+}
+
+export function newProgress(): Progress {
+  let resolveCompleted = (): void => undefined;
+  const completed = new Promise<void>((resolve) => (resolveCompleted = resolve));
+  return {
+    ...{ complete: false, host: undefined, forceForward: true, adopted: new Set<string>() },
+    ...{ completed, resolveCompleted },
+  };
+}
+
+/** Chains without endpoints stay this long: the next container of the network wants them again. */
+const IDLE_CHAINS_MS = 60_000;
+
+interface Context {
+  readonly wiring: Wiring;
+  readonly options: AgentOptions;
+  readonly progress: Progress;
+  readonly mark: (...parts: readonly PartName[]) => void;
+}
+
+/** The parts of the loop, in the order in which they are applied. */
+export function loopParts(context: Context): readonly LoopPart<PartName>[] {
+  return [
+    { name: 'complete', settleMs: 0, apply: () => applyComplete(context) },
+    { name: 'table', settleMs: 5, apply: () => applyTable(context) },
+    { name: 'host', settleMs: 0, apply: () => applyHost(context) },
+    { name: 'repair', settleMs: 20, apply: () => context.wiring.routes.repair() },
+    { name: 'compare', settleMs: 20, apply: () => applyCompare(context) },
+    { name: 'forward', settleMs: 200, apply: (signal) => applyForward(context, signal) },
+  ];
+}
+
+/** The store's first snapshot is in: from now on the kernel gets exactly what is wanted. */
+async function applyComplete({ wiring, options, progress, mark }: Context): Promise<void> {
+  if (progress.complete || !wiring.view.inSync) return;
+  await adopt(wiring, options, progress);
+  progress.complete = true;
+  wiring.writer.replaceWhole();
+  mark('table', 'compare');
+  progress.resolveCompleted();
+}
+
+async function applyTable({ wiring: { writer } }: Context): Promise<void> {
+  await writer.begin();
+  if (writer.dirty) await writer.flush();
+}
+
+async function applyHost({ wiring, options, progress }: Context): Promise<void> {
+  const host = ensureHostSettings(wiring.sys, usesIpv6(wiring, options));
+  if (host.written.length > 0) options.log.info({ settings: host.written }, 'set kernel settings');
+  for (const warning of host.warnings) {
+    if (progress.host?.warnings.includes(warning) !== true) options.log.warn(warning);
+  }
+  progress.host = host;
+}
+
+async function applyCompare({ wiring, options, progress, mark }: Context): Promise<void> {
+  await wiring.routes.compare(progress.complete);
+  wiring.policy.tidy(IDLE_CHAINS_MS);
+  wiring.book.tidy();
+  await checkTable(wiring, options);
+  if (wiring.writer.dirty) mark('table');
+}
+
+async function applyForward(context: Context, signal: AbortSignal): Promise<void> {
+  const { wiring, options, progress } = context;
+  if (options.settings.iptables === false) return;
+  const force = progress.forceForward;
+  progress.forceForward = false;
+  try {
+    await wiring.forward.ensure(usesIpv6(wiring, options) ? [4, 6] : [4], force, signal);
+  } catch (error) {
+    progress.forceForward = true;
+    throw error;
+  }
+}
+
+function usesIpv6(wiring: Wiring, options: AgentOptions): boolean {
+  const { ipv6 = 'auto' } = options.settings;
+  return ipv6 === 'auto' ? hasIpv6(wiring.sys) : ipv6 === 'on';
+}
+
+/**
+ * Endpoints that the store says are here and that the driver has no record of, when their interface
+ * is there: those of a predecessor, or of a driver that lost its records. They go on being served.
+ */
+async function adopt(wiring: Wiring, options: AgentOptions, progress: Progress): Promise<void> {
+  const unclaimed = wiring.book.unclaimed();
+  if (unclaimed.length === 0) return;
+  const links = new Map((await options.netlink.links()).map((link) => [link.name, link]));
+  for (const [id, endpoint] of unclaimed) {
+    const link = links.get(endpoint.interfaceName);
+    if (link?.kind !== 'veth' || !isWorkloadInterface(link.name)) continue;
+    options.log.info(
+      { endpoint: id, interface: link.name },
+      'serving an endpoint that only the store knows',
+    );
+    progress.adopted.add(id);
+    wiring.programmer.restore({
+      id,
+      networkId: '',
+      interfaceName: endpoint.interfaceName,
+      interfaceIndex: link.index,
+      addresses: endpoint.addresses,
+      mac: endpoint.mac,
+      namespace: endpoint.namespace,
+      profiles: endpoint.profiles,
+      labels: endpoint.labels,
+      sandboxKey: '',
+    });
+  }
+}
+
+/** A look at whether the kernel dispatches as many interfaces as we do; the monitor tells of changes at once. */
+async function checkTable(wiring: Wiring, options: AgentOptions): Promise<void> {
+  const { table, writer } = wiring;
+  if (writer.status.state !== 'known' || writer.dirty || writer.busy) return;
+  const { changed } = writer.status;
+  const wanted = table.elementCount(FROM_WORKLOAD);
+  let found = -1;
+  try {
+    const map = `list map inet ${table.name} ${FROM_WORKLOAD}`;
+    found = countElements(await options.nft.listJson(map));
+  } catch (error) {
+    if (!isFault(error, 'invalid')) throw error;
+  }
+  // An endpoint that came or went meanwhile leaves nothing to compare.
+  if (found === wanted || writer.dirty || writer.status.changed !== changed) return;
+  options.log.warn(
+    { wanted, found },
+    'the policy table was changed by another program; replacing it',
+  );
+  writer.replaceWhole();
+}
+
+/** Elements in nft's JSON of one map; it has no `elem` when it is empty. */
+function countElements(document: unknown): number {
+  const objects =
+    isRecord(document) && Array.isArray(document['nftables']) ? document['nftables'] : [];
+  for (const object of objects as readonly unknown[]) {
+    const map = isRecord(object) ? object['map'] : undefined;
+    if (isRecord(map)) return Array.isArray(map['elem']) ? map['elem'].length : 0;
+  }
+  return -1;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

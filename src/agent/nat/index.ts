@@ -1,0 +1,2 @@
+export * from './docker-user.js';
+export * from './render-nat.js';

@@ -1,0 +1,55 @@
+import { Cidr, families, type Family, type IpPool } from '../../model/index.js';
+
+/** Everything that masquerading needs in the agent's table. */
+export interface NatContent {
+  readonly sets: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly keys: readonly string[];
+  }[];
+  readonly chains: readonly {
+    readonly name: string;
+    readonly hook: string;
+    readonly rules: readonly string[];
+  }[];
+}
+
+/** Calico's hook: after other programs' source NAT. */
+const HOOK = 'type nat hook postrouting priority srcnat + 10; policy accept;';
+
+/**
+ * Traffic from a pool with natOutgoing to a destination in no pool at all takes the host's address.
+ * "No pool" counts disabled pools and those without natOutgoing too, but not pools that serve load
+ * balancers only; other hosts' addresses are no exception (Calico's default, node-agent §4.1). The
+ * rules never change: a pool that comes or goes is a change of set members.
+ */
+export function renderNat(pools: Iterable<IpPool>): NatContent {
+  const all = [...pools].filter(({ allowedUses }) =>
+    allowedUses.some((use) => use !== 'LoadBalancer'),
+  );
+  const members = (family: Family, natOnly: boolean): readonly string[] =>
+    networks(all.filter((pool) => pool.cidr.family === family && (pool.natOutgoing || !natOnly)));
+  const sets = families.flatMap((family) => [
+    { name: `pools${family}`, type: `ipv${family}_addr`, keys: members(family, false) },
+    { name: `masq${family}`, type: `ipv${family}_addr`, keys: members(family, true) },
+  ]);
+  const rules = [
+    'ip saddr @masq4 ip daddr != @pools4 counter masquerade fully-random comment "natOutgoing"',
+    'ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"',
+  ];
+  return { sets, chains: [{ name: 'nat-post', hook: HOOK, rules }] };
+}
+
+/** In order, without those inside another: an interval set refuses overlaps; /0 as two halves, for old kernels. */
+function networks(pools: readonly IpPool[]): string[] {
+  const sorted = pools.map(({ cidr }) => cidr).sort((left, right) => left.compare(right));
+  const kept: Cidr[] = [];
+  for (const cidr of sorted) {
+    if (kept.at(-1)?.containsCidr(cidr) !== true) kept.push(cidr);
+  }
+  return kept.flatMap((cidr) => {
+    if (cidr.prefix > 0) return [String(cidr)];
+    const upper = cidr.base.plus(cidr.size / 2n);
+    return [Cidr.of(cidr.base, 1), Cidr.of(upper, 1)].map(String);
+  });
+}

@@ -1,0 +1,30 @@
+/** A chain of the agent's table. */
+export interface Chain {
+  /** The `type … hook … priority …; policy …;` line of a base chain; absent for others. */
+  readonly hook?: string;
+  /** One nft rule each, without the chain's name. */
+  readonly rules: readonly string[];
+}
+
+/** What a set or map is declared as; one name always has one shape. */
+export interface SetShape {
+  readonly kind: 'set' | 'map';
+  /** nft's type, such as `ipv4_addr` or `ifname : verdict`. */
+  readonly type: string;
+  /** Elements are networks; changed only as a whole, by `replaceElements`. */
+  readonly interval?: boolean;
+  readonly comment?: string;
+}
+
+/** Where the policy puts its rules: the agent's table as it is wanted, which knows how to become true. */
+export interface RuleSink {
+  putChain(name: string, chain: Chain): void;
+  dropChain(name: string): void;
+  /** Declares an empty set; one that exists keeps its elements. */
+  putSet(name: string, shape: SetShape): void;
+  dropSet(name: string): void;
+  /** `value` is a map's verdict; an element that exists is replaced. */
+  addElement(set: string, key: string, value?: string): void;
+  removeElement(set: string, key: string): void;
+  replaceElements(set: string, keys: readonly string[]): void;
+}

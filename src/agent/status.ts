@@ -1,0 +1,104 @@
+import type { Loop, PartStatus } from './loop.js';
+import type { Progress } from './loop-parts.js';
+import type { ForwardState } from './nat/index.js';
+import type { PolicyCounts } from './policy/index.js';
+import type { HostSettings, RouteStatus } from './routes/index.js';
+import type { TableStatus } from './table-writer.js';
+import type { PartName, Wiring } from './wiring.js';
+
+/** Why something is not as it was asked for; the same words in log, metrics and CLI. */
+export type DecisionReason =
+  /** A stored object could not be read and counts as absent. */
+  | 'object-unreadable'
+  /** A profile, or a part of it, admits nothing: missing, or a rule asks for what is not offered. */
+  | 'profile-fails-closed'
+  /** An endpoint's interface is down or gone. */
+  | 'interface-down'
+  /** An endpoint of this host that only the store knew, and whose interface is there, is served. */
+  | 'endpoint-adopted'
+  /** A setting of the host that an operator should look at. */
+  | 'host-setting';
+
+export interface Decision {
+  readonly reason: DecisionReason;
+  /** What it is about: a key, a profile, an endpoint. */
+  readonly subject: string;
+  readonly details: string;
+}
+
+/** The agent's state, ready for JSON. */
+export interface AgentStatus {
+  /**
+   * `starting`: the kernel is not yet taken over; `waiting-for-store`: no snapshot yet, what runs goes
+   * on; `applying`: something is dirty; `in-sync`; `failing`: a part cannot be brought to what is wanted.
+   */
+  readonly state: 'starting' | 'waiting-for-store' | 'applying' | 'in-sync' | 'failing' | 'stopped';
+  /** Milliseconds since the epoch of the newest apply of any part that ended well. */
+  readonly lastApplied: number;
+  readonly parts: Readonly<Record<string, PartStatus>>;
+  readonly table: TableStatus & {
+    readonly name: string;
+    readonly chains: number;
+    readonly sets: number;
+    readonly elements: number;
+  };
+  readonly policy: PolicyCounts;
+  readonly routes: RouteStatus;
+  readonly host?: HostSettings;
+  /** iptables and ip6tables. */
+  readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
+  readonly decisions: readonly Decision[];
+}
+
+/** `phase` is what only the agent itself knows. */
+export function describeAgent(
+  wiring: Wiring,
+  loop: Loop<PartName>,
+  progress: Progress,
+  phase: 'new' | 'started' | 'stopped',
+): AgentStatus {
+  const { table, writer, policy, routes, forward } = wiring;
+  const parts = loop.status();
+  return {
+    state: stateOf(Object.values(parts), progress, phase),
+    lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
+    parts,
+    table: { name: table.name, ...writer.status, ...table.counts },
+    policy: policy.counts,
+    routes: routes.status,
+    ...(progress.host === undefined ? {} : { host: progress.host }),
+    forward: forward.states,
+    decisions: decisions(wiring, progress),
+  };
+}
+
+function stateOf(
+  parts: readonly PartStatus[],
+  progress: Progress,
+  phase: 'new' | 'started' | 'stopped',
+): AgentStatus['state'] {
+  if (phase === 'stopped') return 'stopped';
+  if (parts.some((part) => part.state === 'failed')) return 'failing';
+  if (phase === 'new') return 'starting';
+  if (!progress.complete) return 'waiting-for-store';
+  return parts.some((part) => part.state === 'dirty' || part.state === 'applying')
+    ? 'applying'
+    : 'in-sync';
+}
+
+function decisions(wiring: Wiring, progress: Progress): Decision[] {
+  const found: Decision[] = [];
+  const add = (reason: DecisionReason, subject: string, details: string): void => {
+    found.push({ reason, subject, details });
+  };
+  for (const [key, why] of Object.entries(wiring.view.unreadable))
+    add('object-unreadable', key, why);
+  for (const [profile, why] of Object.entries(wiring.policy.problems())) {
+    add('profile-fails-closed', profile, why.join('; '));
+  }
+  for (const id of wiring.routes.status.down)
+    add('interface-down', id, 'its interface is down or gone');
+  for (const id of progress.adopted) add('endpoint-adopted', id, 'only the store knew it');
+  for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);
+  return found;
+}

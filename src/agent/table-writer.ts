@@ -1,0 +1,166 @@
+import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.js';
+import type { Nft } from '../nft/index.js';
+import { LAYOUT_CHAIN } from './policy/index.js';
+import type { DesiredTable } from './table.js';
+
+export interface TableStatus {
+  /**
+   * `unknown`: nothing was looked at yet. Until everything wanted is known, a table of an earlier run
+   * stays in force: `added-to`, or `kept` when it has another layout and cannot be. `known`: ours.
+   */
+  readonly state: 'unknown' | 'added-to' | 'kept' | 'known';
+  /** Transactions that replaced the table, and that changed a part of it. */
+  readonly replaced: number;
+  readonly changed: number;
+  /** How long the newest one took, in milliseconds. */
+  readonly lastMs: number;
+}
+
+export interface TableWriterOptions {
+  readonly nft: Nft;
+  readonly table: DesiredTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** nft refused the whole table: takes what it refuses out of it; true when there was something. */
+  readonly isolate: () => Promise<boolean>;
+}
+
+/**
+ * Brings the wanted table into the kernel, one transaction at a time. Callers that come while one is
+ * on its way share the next. After any doubt the whole table is replaced, which needs no knowledge.
+ */
+export class TableWriter {
+  readonly #options: TableWriterOptions;
+  #state: TableStatus['state'] = 'unknown';
+  #whole = false;
+  /** A change was refused while a table of an earlier run is in force: only the whole mends that. */
+  #missed = false;
+  #replaced = 0;
+  #changed = 0;
+  #lastMs = 0;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #rounds = 0;
+
+  constructor(options: TableWriterOptions) {
+    this.#options = options;
+  }
+
+  get status(): TableStatus {
+    return {
+      state: this.#state,
+      replaced: this.#replaced,
+      changed: this.#changed,
+      lastMs: this.#lastMs,
+    };
+  }
+
+  /**
+   * Takes over the kernel before everything wanted is known: builds the table when there is none.
+   * Never a moment without protection, and nothing that runs is cut off.
+   */
+  async begin(): Promise<void> {
+    if (this.#state !== 'unknown') return;
+    const { nft, table } = this.#options;
+    const listed = JSON.stringify(await nft.listJson('list tables'));
+    if (!listed.includes(`"family":"inet","name":"${table.name}"`)) {
+      this.#whole = true;
+      return;
+    }
+    try {
+      await nft.listJson(`list chain inet ${table.name} ${LAYOUT_CHAIN}`);
+      // What was restored is in that table, with its profiles, which we do not know yet.
+      table.takeDelta();
+      this.#state = 'added-to';
+    } catch (error) {
+      if (!isFault(error, 'invalid')) throw error;
+      this.#state = 'kept';
+    }
+  }
+
+  /** From the next flush on the kernel has exactly what is wanted, whatever it has now. */
+  replaceWhole(): void {
+    this.#whole = true;
+  }
+
+  /** A flush has something to do, and can. */
+  get dirty(): boolean {
+    if (this.#whole) return true;
+    const open = this.#state === 'known' || (this.#state === 'added-to' && !this.#missed);
+    return open && !this.#options.table.clean;
+  }
+
+  /** Settles when all that was wanted at the time of the call is in the kernel. Faults: those of nft. */
+  flush(): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
+    const round = this.#running.then(() => {
+      this.#next = undefined;
+      return this.#write();
+    });
+    this.#next = round;
+    this.#rounds += 1;
+    const ended = (): void => {
+      this.#rounds -= 1;
+    };
+    this.#running = round.then(ended, ended);
+    return round;
+  }
+
+  async #write(): Promise<void> {
+    const { table, log } = this.#options;
+    if (!this.#whole) {
+      if (this.#state === 'unknown' || this.#state === 'kept' || this.#missed) {
+        throw new Fault(
+          'unavailable',
+          'policy cannot be changed until the datastore has answered for the first time: try again',
+          { reason: 'starting' },
+        );
+      }
+      const delta = table.takeDelta({ blind: this.#state === 'added-to' });
+      if (delta === '') return;
+      try {
+        await this.#apply(delta);
+        this.#changed += 1;
+        return;
+      } catch (error) {
+        if (this.#state === 'added-to') {
+          this.#missed = true;
+          throw error;
+        }
+        this.#whole = true;
+        log.warn(
+          { reason: messageOf(error) },
+          'nft refused a change of the policy table; replacing the whole table',
+        );
+      }
+    }
+    // What changes while the transaction is on its way is in the next difference.
+    this.#whole = false;
+    try {
+      await this.#replace();
+      this.#state = 'known';
+      this.#missed = false;
+      this.#replaced += 1;
+    } catch (error) {
+      this.#whole = true;
+      throw error;
+    }
+  }
+
+  async #replace(): Promise<void> {
+    const { table, isolate } = this.#options;
+    try {
+      await this.#apply(table.takeFull());
+    } catch (error) {
+      if (!isFault(error, 'invalid') || !(await isolate())) throw error;
+      await this.#apply(table.takeFull());
+    }
+  }
+
+  async #apply(commands: string): Promise<void> {
+    const { nft, clock } = this.#options;
+    const begun = clock.monotonic();
+    await nft.apply(commands);
+    this.#lastMs = Math.round((clock.monotonic() - begun) * 1000) / 1000;
+  }
+}

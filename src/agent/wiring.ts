@@ -1,0 +1,80 @@
+import { systemClock, type Clock } from '../base/index.js';
+import { AddressGuard } from './address-guard.js';
+import { ClusterFeed } from './cluster-feed.js';
+import { ClusterView } from './cluster-view.js';
+import { EndpointBook } from './endpoint-book.js';
+import { ForwardKeeper } from './forward-keeper.js';
+import { LocalProgrammer } from './local-programmer.js';
+import { Policy } from './policy/index.js';
+import type { AgentOptions } from './ports.js';
+import { isolateBadProfiles } from './probe-profile.js';
+import { ProfileBook } from './profile-book.js';
+import { openProcSys, RouteKeeper, type ProcSys } from './routes/index.js';
+import { DesiredTable } from './table.js';
+import { TableWriter } from './table-writer.js';
+
+/** The agent's working parts, each knowing only those it needs. */
+export interface Wiring {
+  readonly clock: Clock;
+  readonly sys: ProcSys;
+  readonly table: DesiredTable;
+  readonly policy: Policy;
+  readonly profiles: ProfileBook;
+  readonly routes: RouteKeeper;
+  readonly writer: TableWriter;
+  readonly guard: AddressGuard;
+  readonly book: EndpointBook;
+  readonly programmer: LocalProgrammer;
+  readonly view: ClusterView;
+  readonly forward: ForwardKeeper;
+}
+
+/** What parts of the kernel are kept, each marked and applied on its own. */
+export type PartName = 'complete' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
+
+const TABLE = 'calico-libnetwork';
+
+/** `mark` is called when a part may differ from what is wanted. */
+export function wireAgent(
+  options: AgentOptions,
+  stopping: AbortSignal,
+  mark: (...parts: readonly PartName[]) => void,
+): Wiring {
+  const { settings, netlink, nft, log, clock = systemClock, meter } = options;
+  const sys = openProcSys(settings.procRoot ?? '/proc');
+  const table = new DesiredTable(settings.tableName ?? TABLE);
+  const hostReach = settings.hostReach ?? 'own';
+  const policy = new Policy(table, { hostReach }, () => clock.monotonic());
+  const profiles = new ProfileBook(policy);
+  const routes = new RouteKeeper({ netlink, sys, log });
+  const isolate = (): Promise<boolean> => isolateBadProfiles(nft, policy, profiles, log);
+  const writer = new TableWriter({ nft, table, clock, log, isolate });
+  const guard = new AddressGuard(netlink, log, stopping);
+  const book = new EndpointBook(clock);
+  const forward = new ForwardKeeper(nft, options.exec);
+  const markDirty = (): void => mark('table', 'compare');
+  const programmer = new LocalProgrammer({
+    ...{ book, policy, routes, guard, writer, clock, log, stopping, meter, markDirty },
+  });
+  const { nodeName } = settings;
+  const feed = new ClusterFeed({
+    ...{ nodeName, table, policy, profiles, book, programmer },
+    onDirty: () => mark('table'),
+    onInSync: () => mark('complete'),
+  });
+  const view = new ClusterView(feed, log);
+  return {
+    clock,
+    sys,
+    table,
+    policy,
+    profiles,
+    routes,
+    writer,
+    guard,
+    book,
+    programmer,
+    view,
+    forward,
+  };
+}
