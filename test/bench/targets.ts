@@ -1,0 +1,57 @@
+import t from 'tap';
+import { renderReport } from '../../bench/report.js';
+import { isMet, targetsOf, type BenchReport } from '../../bench/targets.js';
+import type { LoadResult } from '../../bench/plugin-load.js';
+
+const spread = (p50: number): LoadResult['start'] => ({ p50, p95: p50, p99: p50, count: 1 });
+const load = (
+  inFlight: number,
+  cyclesPerSecond: number,
+  start: number,
+  stop: number,
+): LoadResult => ({
+  inFlight,
+  cyclesPerSecond,
+  cyclesPerSecondRounds: [cyclesPerSecond],
+  start: spread(start),
+  stop: spread(stop),
+  calls: { 'NetworkDriver.Join': spread(1) },
+  cpuMsPerCycle: 1,
+  etcdPerCycle: { Txn: 4 },
+});
+
+const report: BenchReport = {
+  date: '2026-01-01T00:00:00Z',
+  node: 'v20',
+  options: {},
+  yardstickMs: { lowest: 1, highest: 2 },
+  calls: {
+    '1': {
+      ours: [load(1, 90, 6, 5), load(32, 300, 60, 40)],
+      peer: [load(1, 26, 12, 25), load(32, 100, 200, 100)],
+    },
+  },
+  rssAfterLoadMiB: { ours: 90 },
+};
+
+t.test('targets compare ratios of one run', async (t) => {
+  const targets = targetsOf(report);
+  const found = (text: string): boolean | undefined => {
+    const target = targets.find((one) => one.name.startsWith(text));
+    return target === undefined ? undefined : isMet(target);
+  };
+  t.equal(found('calls of a start'), true, '6 of 12');
+  t.equal(found('calls of a stop'), true, '5 of 25');
+  t.equal(found('cycles per second'), true, '300 of 100');
+  t.equal(found('memory at rest'), undefined, 'not measured is not met');
+});
+
+t.test('the report says which targets were missed', async (t) => {
+  const slow = {
+    ...report,
+    calls: { '1': { ours: [load(1, 20, 24, 5)], peer: [load(1, 26, 12, 25)] } },
+  };
+  const text = renderReport(slow);
+  t.match(text, /calls of a start.* 2\.00 ×.*MISSED/);
+  t.match(text, /calls of a stop.* 0\.20 ×.*met/);
+});
