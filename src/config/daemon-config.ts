@@ -120,8 +120,8 @@ export function loadDaemonConfig(inputs: ConfigInputs): {
   return { config, warnings };
 }
 
-/** The environment with Eru's file below it: what is really set wins. */
-function withEruFile(inputs: ConfigInputs): ConfigInputs {
+/** The inputs with Eru's file below the environment: what is really set wins. */
+export function withEruFile<T extends Pick<ConfigInputs, 'env' | 'readFile'>>(inputs: T): T {
   const text = inputs.readFile(ERU_FILE);
   if (text === undefined) return inputs;
   return { ...inputs, env: { ...parseEnvironmentFile(text), ...definedOf(inputs.env) } };
@@ -181,8 +181,7 @@ function assemble(
 ): DaemonConfig {
   return {
     ...settings,
-    adminSocket:
-      settings.adminSocket === '' ? `${settings.runDir}/admin.sock` : settings.adminSocket,
+    adminSocket: adminSocketOf(settings),
     nodeName,
     reclaim: {
       enabled: settings.reclaim,
@@ -193,6 +192,11 @@ function assemble(
     felix,
     sources,
   };
+}
+
+/** Where the daemon listens for calicoctl. */
+export function adminSocketOf(settings: Settings): string {
+  return settings.adminSocket === '' ? `${settings.runDir}/admin.sock` : settings.adminSocket;
 }
 
 function nodeTexts(settings: Settings): NodeTexts {

@@ -10,7 +10,7 @@ import { workloadEndpointKind } from './kind-workload-endpoint.js';
 import { checkLabels, checkObjectName } from './metadata-checks.js';
 import type { Problem } from './problem.js';
 import { API_VERSION, type Metadata, type Resource } from './resource.js';
-import { checkEnums, keepUnknown, readShape, unknownField } from './shape.js';
+import { checkEnums, keepUnknown, onlyKnown, readShape, unknownField } from './shape.js';
 
 /** Every kind that the command line can show and write; a new kind is one file and one line here. */
 export const kinds: readonly Kind[] = [
@@ -153,4 +153,19 @@ export function mergeUpdate(kind: Kind, previous: Resource, next: Resource): Res
       kind.status === undefined ? status : keepUnknown(kind.status, previous.status, status);
   }
   return merged;
+}
+
+/** An object as it is shown: defaults filled in, and only members that a manifest may have as well. */
+export function presentResource(kind: Kind, resource: Resource): Resource {
+  const shown = completeResource(kind, resource);
+  const result: Resource = {
+    kind: kind.kind,
+    apiVersion: API_VERSION,
+    metadata: onlyKnown(metadataShape, shown.metadata) as Metadata,
+    spec: onlyKnown(kind.spec, shown.spec) as JsonObject,
+  };
+  if (kind.status !== undefined && shown.status !== undefined) {
+    result.status = onlyKnown(kind.status, shown.status) as JsonObject;
+  }
+  return result;
 }

@@ -159,3 +159,19 @@ function kept(shape: Shape, previous: unknown, next: JsonObject): JsonObject {
   }
   return result;
 }
+
+/** A copy without null members and without those that the schema does not know. */
+export function onlyKnown(schema: TSchema, value: unknown): unknown {
+  return known(schema as Shape, value);
+}
+
+function known(shape: Shape, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => known(shape.items ?? {}, item));
+  const { properties } = shape;
+  if (properties === undefined || !isObject(value)) return value;
+  return Object.fromEntries(
+    Object.keys(properties)
+      .filter((name) => value[name] !== undefined && value[name] !== null)
+      .map((name) => [name, known(properties[name] ?? {}, value[name])]),
+  );
+}

@@ -1,0 +1,127 @@
+import { isFault, messageOf } from '../../base/index.js';
+import type { CallOptions } from '../../datastore/index.js';
+import { invalidFields, type Manifest } from '../../model/v3/index.js';
+import { ensureInitialized } from '../initialize.js';
+import { readInput } from '../input.js';
+import type { Io } from '../io.js';
+import { idOf, type ObjectId } from '../object-name.js';
+import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '../objects.js';
+import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
+import { poolCheck } from '../pool-checks.js';
+import { spelledKind, withObjects, type SharedOptions } from '../session.js';
+
+export interface WriteOptions extends SharedOptions {
+  readonly filename: string;
+  readonly skipExists?: boolean;
+}
+
+/** create, apply, replace: every object of the input, in order, each on its own. */
+export async function writeCommand(
+  io: Io,
+  verb: Exclude<WriteVerb, 'validate'>,
+  options: WriteOptions,
+): Promise<number> {
+  const manifests = await readInput(io, options);
+  if (manifests.length === 0) return reportWrites(io, verb, []);
+  const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
+  return withObjects(io, options, async (objects) => {
+    await ensureInitialized(io, objects.store, call);
+    const outcomes: Outcome[] = [];
+    for (const manifest of manifests) {
+      outcomes.push(
+        await outcomeOf(manifest, () => writeOne(io, objects, verb, manifest, options)),
+      );
+    }
+    return reportWrites(io, verb, outcomes);
+  });
+}
+
+/** Everything that can be judged without a datastore. */
+export async function validateCommand(io: Io, options: WriteOptions): Promise<number> {
+  const manifests = await readInput(io, options);
+  const outcomes: Outcome[] = [];
+  for (const manifest of manifests) {
+    outcomes.push(
+      await outcomeOf(manifest, () => {
+        acceptable(idOf(manifest.kind, manifest.resource, options.namespace), manifest.resource);
+      }),
+    );
+  }
+  return reportWrites(io, 'validate', outcomes);
+}
+
+/** A failure that concerns one object is reported with it; a datastore that is gone ends the command. */
+async function outcomeOf(manifest: Manifest, work: () => Promise<void> | void): Promise<Outcome> {
+  const kindName = spelledKind(manifest);
+  try {
+    await work();
+    return { kindName };
+  } catch (error) {
+    if (!isFault(error) || isFault(error, 'unavailable', 'timeout', 'internal')) throw error;
+    return { kindName, error: messageOf(error) };
+  }
+}
+
+async function writeOne(
+  io: Io,
+  objects: Objects,
+  verb: Exclude<WriteVerb, 'validate'>,
+  manifest: Manifest,
+  options: WriteOptions,
+): Promise<void> {
+  const { kind, resource } = manifest;
+  refuseReadOnly(kind, verb);
+  const id = idOf(kind, resource, options.namespace);
+  const resourceVersion = documentVersion(manifest);
+  const change = changeOptions(io, objects, id);
+  const withVersion = resourceVersion === undefined ? change : { ...change, resourceVersion };
+  switch (verb) {
+    case 'create':
+      return create(objects, id, manifest, withVersion, options.skipExists === true);
+    case 'replace':
+      return objects.update(storedId(id, manifest), () => resource, withVersion);
+    case 'apply':
+      try {
+        return await objects.create(id, resource, change);
+      } catch (error) {
+        if (!isFault(error, 'exists')) throw error;
+      }
+      return objects.update(storedId(id, manifest), () => resource, withVersion);
+  }
+}
+
+async function create(
+  objects: Objects,
+  id: ObjectId,
+  { resource }: Manifest,
+  change: ChangeOptions,
+  skipExists: boolean,
+): Promise<void> {
+  try {
+    await objects.create(id, resource, change);
+  } catch (error) {
+    if (!(skipExists && isFault(error, 'exists'))) throw error;
+  }
+}
+
+/** A name that is computed from the spec stands only in the completed object. */
+function storedId(id: ObjectId, { resource }: Manifest): ObjectId {
+  return id.name === '' ? { ...id, name: acceptable(id, resource).metadata.name } : id;
+}
+
+function documentVersion({ resource }: Manifest): string | undefined {
+  const version = resource.metadata['resourceVersion'];
+  if (version === undefined || version === '') return undefined;
+  if (typeof version === 'string' && /^\d+$/.test(version)) return version;
+  const reason = 'must be the decimal number that get -o yaml showed';
+  throw invalidFields([{ field: 'Metadata.ResourceVersion', value: String(version), reason }]);
+}
+
+export function changeOptions(io: Io, objects: Objects, id: ObjectId): ChangeOptions {
+  const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
+  return {
+    ...call,
+    identity: { uid: io.newUid(), createdAt: io.now() },
+    ...(id.kind.kind === 'IPPool' ? { check: poolCheck(io, objects.store, call) } : {}),
+  };
+}
