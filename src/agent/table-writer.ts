@@ -90,6 +90,11 @@ export class TableWriter {
     return open && !this.#options.table.clean;
   }
 
+  /** A transaction is on its way. */
+  get busy(): boolean {
+    return this.#rounds > 0;
+  }
+
   /** Settles when all that was wanted at the time of the call is in the kernel. Faults: those of nft. */
   flush(): Promise<void> {
     if (this.#next !== undefined) return this.#next;

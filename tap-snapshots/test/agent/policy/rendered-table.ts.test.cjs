@@ -1,0 +1,432 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`test/agent/policy/rendered-table.ts > TAP > the whole table, hosts reach all > must match snapshot 1`] = `
+add table inet calico-libnetwork
+delete table inet calico-libnetwork
+table inet calico-libnetwork {
+  map from-wl {
+    type ifname : verdict
+  }
+  map to-wl {
+    type ifname : verdict
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set nodes4 {
+    type ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
+  }
+  set nodes6 {
+    type ipv6_addr
+  }
+  set pools4 {
+    type ipv4_addr
+    flags interval
+  }
+  set masq4 {
+    type ipv4_addr
+    flags interval
+  }
+  set pools6 {
+    type ipv6_addr
+    flags interval
+  }
+  set masq6 {
+    type ipv6_addr
+    flags interval
+  }
+  set s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv4_addr
+    comment "has(net1)"
+  }
+  set s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv6_addr
+    comment "has(net1)"
+  }
+  set s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
+    type ipv4_addr
+    comment "has(net2)"
+  }
+  set s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
+    type ipv6_addr
+    comment "has(net2)"
+  }
+  set s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg {
+    type ipv4_addr
+    comment "role in {'x', 'y'}"
+  }
+  set s6-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg {
+    type ipv6_addr
+    comment "role in {'x', 'y'}"
+  }
+  chain layout-1 {
+  }
+  chain raw-pre {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "cali*" goto wl-raw
+  }
+  chain wl-raw {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmp type redirect counter drop comment "redirect from a container"
+    iifname . ip saddr @own4 accept
+    iifname . ip6 saddr @own6 accept
+    ip6 saddr fe80::/10 accept
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
+    ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
+    counter drop comment "source address not of this endpoint"
+  }
+  chain f-forward {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname "cali*" jump from-wl
+    oifname "cali*" jump to-wl
+  }
+  chain f-input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "cali*" goto wl-to-host
+  }
+  chain wl-to-host {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    jump from-wl
+  }
+  chain from-wl {
+    iifname vmap @from-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain to-wl {
+    oifname vmap @to-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain nat-post {
+    type nat hook postrouting priority srcnat + 10; policy accept;
+    ip saddr @masq4 ip daddr != @pools4 counter masquerade fully-random comment "natOutgoing"
+    ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"
+  }
+  chain pri-net1 {
+    meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+    meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+  }
+  chain pro-net1 {
+    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
+  }
+  chain tl-51b465823886377d {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain fl-51b465823886377d {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain pri-net2 {
+    meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
+    meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
+  }
+  chain pro-net2 {
+    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
+  }
+  chain pri-rich {
+    meta nfproto ipv4 meta l4proto 6 ip saddr @s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
+    meta nfproto ipv4 meta l4proto 17 ip saddr != { 10.0.0.0/8 } ip saddr != @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw udp dport != { 53 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 2"
+    meta nfproto ipv6 meta l4proto 17 ip6 saddr != { fd00::/8 } ip6 saddr != @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw udp dport != { 53 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 2"
+    meta nfproto ipv4 meta l4proto 1 icmp type . icmp code { 8 . 0 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 3"
+    meta nfproto ipv6 meta l4proto 58 icmpv6 type . icmpv6 code != { 128 . 0 } counter drop comment "rich ingress rule 4"
+    meta nfproto ipv4 meta l4proto 1 icmp type != 3 counter drop comment "rich ingress rule 5"
+    meta nfproto ipv4 icmp type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
+    meta nfproto ipv6 icmpv6 type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
+    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets log prefix "calico-packet: " level info
+    meta nfproto ipv6 meta l4proto 132 sctp sport { 1000-2000 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 8"
+    meta nfproto ipv6 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 11"
+    meta l4proto 6 tcp dport { 22 } counter drop comment "rich ingress rule 13"
+  }
+  chain pro-rich {
+    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+  }
+  chain pri-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain pro-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain tl-b2256242673020e9 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    jump pri-net2
+    meta mark & 0x10000 != 0 return
+    jump pri-rich
+    meta mark & 0x10000 != 0 return
+    jump pri-gone
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain fl-b2256242673020e9 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump pro-net2
+    meta mark & 0x10000 != 0 return
+    jump pro-rich
+    meta mark & 0x10000 != 0 return
+    jump pro-gone
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+}
+add element inet calico-libnetwork from-wl { "calia" : goto fl-51b465823886377d, "calib" : goto fl-b2256242673020e9 }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-51b465823886377d, "calib" : goto tl-b2256242673020e9 }
+add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
+add element inet calico-libnetwork nodes4 { 192.0.2.1, 192.0.2.2 }
+add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
+add element inet calico-libnetwork nodes6 { 2001:db8::1 }
+add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }
+add element inet calico-libnetwork masq4 { 10.20.0.0/16 }
+add element inet calico-libnetwork pools6 { fd00:20::/48 }
+add element inet calico-libnetwork masq6 { fd00:20::/48 }
+add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
+add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
+add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
+
+`
+
+exports[`test/agent/policy/rendered-table.ts > TAP > the whole table, hosts reach own > must match snapshot 1`] = `
+add table inet calico-libnetwork
+delete table inet calico-libnetwork
+table inet calico-libnetwork {
+  map from-wl {
+    type ifname : verdict
+  }
+  map to-wl {
+    type ifname : verdict
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set nodes4 {
+    type ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
+  }
+  set nodes6 {
+    type ipv6_addr
+  }
+  set pools4 {
+    type ipv4_addr
+    flags interval
+  }
+  set masq4 {
+    type ipv4_addr
+    flags interval
+  }
+  set pools6 {
+    type ipv6_addr
+    flags interval
+  }
+  set masq6 {
+    type ipv6_addr
+    flags interval
+  }
+  set s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv4_addr
+    comment "has(net1)"
+  }
+  set s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv6_addr
+    comment "has(net1)"
+  }
+  set s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
+    type ipv4_addr
+    comment "has(net2)"
+  }
+  set s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
+    type ipv6_addr
+    comment "has(net2)"
+  }
+  set s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg {
+    type ipv4_addr
+    comment "role in {'x', 'y'}"
+  }
+  set s6-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg {
+    type ipv6_addr
+    comment "role in {'x', 'y'}"
+  }
+  chain layout-1 {
+  }
+  chain raw-pre {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "cali*" goto wl-raw
+  }
+  chain wl-raw {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmp type redirect counter drop comment "redirect from a container"
+    iifname . ip saddr @own4 accept
+    iifname . ip6 saddr @own6 accept
+    ip6 saddr fe80::/10 accept
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
+    ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
+    counter drop comment "source address not of this endpoint"
+  }
+  chain f-forward {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname "cali*" jump from-wl
+    oifname "cali*" jump to-wl
+  }
+  chain f-input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "cali*" goto wl-to-host
+  }
+  chain wl-to-host {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    jump from-wl
+  }
+  chain from-wl {
+    iifname vmap @from-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain to-wl {
+    oifname vmap @to-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain nat-post {
+    type nat hook postrouting priority srcnat + 10; policy accept;
+    ip saddr @masq4 ip daddr != @pools4 counter masquerade fully-random comment "natOutgoing"
+    ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"
+  }
+  chain pri-net1 {
+    meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+    meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+  }
+  chain pro-net1 {
+    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
+  }
+  chain tl-51b465823886377d {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain fl-51b465823886377d {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain pri-net2 {
+    meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
+    meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
+  }
+  chain pro-net2 {
+    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
+  }
+  chain pri-rich {
+    meta nfproto ipv4 meta l4proto 6 ip saddr @s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
+    meta nfproto ipv4 meta l4proto 17 ip saddr != { 10.0.0.0/8 } ip saddr != @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw udp dport != { 53 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 2"
+    meta nfproto ipv6 meta l4proto 17 ip6 saddr != { fd00::/8 } ip6 saddr != @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw udp dport != { 53 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 2"
+    meta nfproto ipv4 meta l4proto 1 icmp type . icmp code { 8 . 0 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 3"
+    meta nfproto ipv6 meta l4proto 58 icmpv6 type . icmpv6 code != { 128 . 0 } counter drop comment "rich ingress rule 4"
+    meta nfproto ipv4 meta l4proto 1 icmp type != 3 counter drop comment "rich ingress rule 5"
+    meta nfproto ipv4 icmp type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
+    meta nfproto ipv6 icmpv6 type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
+    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets log prefix "calico-packet: " level info
+    meta nfproto ipv6 meta l4proto 132 sctp sport { 1000-2000 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 8"
+    meta nfproto ipv6 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 11"
+    meta l4proto 6 tcp dport { 22 } counter drop comment "rich ingress rule 13"
+  }
+  chain pro-rich {
+    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+  }
+  chain pri-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain pro-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain tl-b2256242673020e9 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump pri-net2
+    meta mark & 0x10000 != 0 return
+    jump pri-rich
+    meta mark & 0x10000 != 0 return
+    jump pri-gone
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain fl-b2256242673020e9 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump pro-net2
+    meta mark & 0x10000 != 0 return
+    jump pro-rich
+    meta mark & 0x10000 != 0 return
+    jump pro-gone
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+}
+add element inet calico-libnetwork from-wl { "calia" : goto fl-51b465823886377d, "calib" : goto fl-b2256242673020e9 }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-51b465823886377d, "calib" : goto tl-b2256242673020e9 }
+add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
+add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
+add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }
+add element inet calico-libnetwork masq4 { 10.20.0.0/16 }
+add element inet calico-libnetwork pools6 { fd00:20::/48 }
+add element inet calico-libnetwork masq6 { fd00:20::/48 }
+add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
+add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
+add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
+
+`
+
+exports[`test/agent/policy/rendered-table.ts > TAP > what is not offered is named > must match snapshot 1`] = `
+Object {
+  "gone": Array [
+    "profile gone does not exist",
+  ],
+  "rich": Array [
+    "ingress rule 12 (Allow): source.services",
+    "ingress rule 13 (Deny): source.serviceAccounts",
+    "ingress rule 14 (Allow): http",
+    "ingress rule 15 (Allow): port \\"http\\"",
+    "ingress rule 16 (Allow): ports without protocol TCP, UDP or SCTP",
+    "ingress rule 17 (Allow): selector \\"not ( a selector\\"",
+    "ingress rule 18 (Allow): network \\"10.0.0.0/33\\"",
+    "ingress rule 19 (Allow): protocol \\"TPC\\"",
+  ],
+}
+`

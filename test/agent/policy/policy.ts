@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import t from 'tap';
+import { Policy } from '../../../src/agent/policy/index.js';
+import { DesiredTable } from '../../../src/agent/table.js';
+import { Address } from '../../../src/model/index.js';
+import { networkProfile } from '../../../src/model/v3/index.js';
+import { local } from '../../fixtures/agent-facts.js';
+import { history, inOrder, retell, tell } from '../../fixtures/policy-history.js';
+
+function createPolicy(now: () => number = () => 0): { table: DesiredTable; policy: Policy } {
+  const table = new DesiredTable('t');
+  return { table, policy: new Policy(table, { hostReach: 'own' }, now) };
+}
+
+t.test('any order of news ends as if only the end had been told', async (t) => {
+  fc.assert(
+    fc.property(history, (news) => {
+      const { table, policy } = createPolicy();
+      for (const one of news) {
+        tell(policy, one);
+        table.takeDelta();
+      }
+      policy.tidy(0);
+      const fresh = new DesiredTable('t');
+      retell(fresh, news);
+      assert.equal(inOrder(table.takeFull()), inOrder(fresh.takeFull()));
+    }),
+    { numRuns: 500 },
+  );
+  t.pass('held');
+});
+
+t.test(
+  'one more endpoint of a known network is a few elements, however many there are',
+  async (t) => {
+    const { table, policy } = createPolicy();
+    policy.setProfile('net1', networkProfile('net1'));
+    const add = (at: number): void => {
+      const addresses = [`10.0.${at >> 8}.${at & 255}`];
+      const facts = {
+        labels: {},
+        profiles: ['net1'],
+        addresses: addresses.map((a) => Address.parse(a)),
+      };
+      policy.setEndpoint(`e${at}`, facts);
+      policy.setLocal(`e${at}`, local(`cali${at}`, addresses, ['net1']));
+    };
+    for (let at = 0; at < 1000; at += 1) add(at);
+    table.takeFull();
+    add(1000);
+    const delta = table.takeDelta();
+    t.match(delta, 'add element inet t from-wl { "cali1000" : goto fl-');
+    t.match(delta, 'add element inet t own4 { "cali1000" . 10.0.3.232 }');
+    t.equal(delta.split('\n').length, 5, 'two verdicts, one source, one member');
+    policy.setLocal('e1000', undefined);
+    policy.setEndpoint('e1000', undefined);
+    t.equal(table.takeDelta().split('\n').length, 5);
+  },
+);
+
+t.test('chains of a network without containers stay until they are tidied', async (t) => {
+  let now = 0;
+  const { table, policy } = createPolicy(() => now);
+  policy.setProfile('net1', networkProfile('net1'));
+  policy.setLocal('e', local('calie', ['10.0.0.1'], ['net1']));
+  table.takeFull();
+  policy.setLocal('e', undefined);
+  t.notMatch(table.takeDelta(), 'delete chain');
+  now = 59_000;
+  policy.tidy(60_000);
+  t.equal(table.takeDelta(), '');
+  policy.setLocal('f', local('calif', ['10.0.0.2'], ['net1']));
+  t.notMatch(table.takeDelta(), 'chain inet', 'the next one finds them');
+  policy.setLocal('f', undefined);
+  now = 120_000;
+  policy.tidy(60_000);
+  const delta = table.takeDelta();
+  t.match(delta, 'delete chain inet t pri-net1');
+  t.match(delta, 'delete set inet t s4-');
+  t.ok(delta.lastIndexOf('flush chain') < delta.indexOf('delete chain'));
+});
+
+t.test('a policy change is one transaction', async (t) => {
+  const { table, policy } = createPolicy();
+  policy.setProfile('net1', networkProfile('net1'));
+  policy.setLocal('e', local('calie', ['10.0.0.1'], ['net1']));
+  table.takeFull();
+  policy.setProfile('net1', { ...networkProfile('net1'), ingress: [{ action: 'Deny' }] });
+  t.same(
+    table
+      .takeDelta()
+      .split('\n')
+      .filter((line) => !line.startsWith(' ')),
+    [
+      'flush chain inet t pri-net1',
+      'table inet t {',
+      '}',
+      'delete set inet t s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw',
+      'delete set inet t s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw',
+      '',
+    ],
+  );
+  policy.setProfile('net1', { ...networkProfile('net1'), ingress: [{ action: 'Deny' }] });
+  t.equal(table.takeDelta(), '', 'the same again is nothing');
+});
+
+t.test('an interface taken over by a newer endpoint stays with it', async (t) => {
+  const { table, policy } = createPolicy();
+  policy.setLocal('old', local('calix', ['10.0.0.1'], ['p1']));
+  policy.setLocal('new', local('calix', ['10.0.0.1'], ['p2']));
+  table.takeFull();
+  policy.setLocal('old', undefined);
+  t.equal(table.takeDelta(), '');
+});

@@ -1,0 +1,15 @@
+import t from 'tap';
+import { exec } from '../../src/base/index.js';
+import { busyTable } from '../fixtures/busy-table.js';
+import { inPrivateNamespace } from '../fixtures/private-namespace.js';
+
+await inPrivateNamespace(import.meta.url, () => {
+  for (const hostReach of ['own', 'all'] as const) {
+    t.test(`nft takes what the renderer writes, hosts reach ${hostReach}`, async (t) => {
+      const text = busyTable(hostReach).takeFull();
+      const checked = await exec('nft', ['--check', '-f', '-'], { stdin: text });
+      t.equal(checked.stderr, '');
+      t.equal(checked.status, 0);
+    });
+  }
+});
