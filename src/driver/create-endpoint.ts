@@ -84,6 +84,7 @@ async function makePlan(
   const leases = await Promise.all(
     addresses.map((address) => leaseFor(context, address, given, signal)),
   );
+  context.programmer.prepareAddresses(addresses);
   const { profile: asked } = readEndpointOptions(body.Options ?? {});
   const { name, provisional } = await profileOf(context, network, asked);
   const endpoint: WorkloadEndpoint = {

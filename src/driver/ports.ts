@@ -2,10 +2,8 @@ import type { Address, Cidr, Family, LocalEndpoint, Profile } from '../model/ind
 
 /** What the driver asks of the agent: routes and policy of one endpoint, in the kernel when the promise resolves. */
 export interface EndpointProgrammer {
-  /**
-   * An address is about to be used by a new endpoint: flows and neighbours of its former user go first.
-   * Returns at once for addresses never used on this host since start and not found in conntrack.
-   */
+  /** The addresses will be used soon: connections of their former users are looked for in the background. */
+  prepareAddresses(addresses: readonly Address[]): void;
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** A profile that the driver just wrote or read: complete policy must not wait for the watch. */
   learnProfile(profile: Profile): void;

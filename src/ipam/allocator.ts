@@ -3,6 +3,7 @@ import { Fault, toFault, type Clock, type Log } from '../base/index.js';
 import { type CallOptions, type Store } from '../datastore/index.js';
 import {
   Cidr,
+  heldAddresses,
   holderOf,
   poolOf,
   type Address,
@@ -28,7 +29,7 @@ import {
 import type { PoolId } from './pool-id.js';
 import { candidatePools, describePools, requireNode } from './pools.js';
 import type { AllocationGate, BoundEndpoint, EndpointsByAddress } from './ports.js';
-import { Releaser, type ReleaseOutcome } from './release.js';
+import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
 export interface AddressRequest {
   readonly poolId: PoolId;
@@ -62,6 +63,15 @@ export interface AddressLease {
   readonly handleRevision: bigint;
   readonly handleValue: string;
   readonly mac: string;
+}
+
+export interface OwnAddress {
+  readonly address: Address;
+  readonly handle: string;
+  readonly handleRevision: bigint;
+  readonly hostUuid: string;
+  /** Milliseconds since the epoch. */
+  readonly claimedAt?: number;
 }
 
 /** An unbound address older than this belongs to a start that never came to an end. */
@@ -319,7 +329,7 @@ export class Allocator {
   async release(
     address: Address,
     poolId: string | undefined,
-    options: { readonly signal: AbortSignal; readonly onlyHandle?: string },
+    options: ReleaseOptions,
   ): Promise<ReleaseOutcome> {
     const decision = this.#options.gate.mayAllocate();
     if (!decision.ok) throw new Fault('refused', decision.message, { reason: decision.reason });
@@ -354,6 +364,20 @@ export class Allocator {
     return { handle: holder.handle, mac: holder.secondary['mac'] ?? '' };
   }
 
+  /** The handle that holds an address, as far as this process remembers. */
+  handleOf(address: Address): string | undefined {
+    return this.#leases.get(address)?.handle;
+  }
+
+  /** Frees whatever the handle holds in a block: the end of a claim whose outcome was never learnt. */
+  async releaseHandle(handle: string, cidr: Cidr, options: ReleaseOptions): Promise<void> {
+    const record = await this.#blocks.fetch(cidr, options);
+    for (const { address, holder } of heldAddresses(record.block)) {
+      if (holder.handle === handle)
+        await this.release(address, undefined, { ...options, onlyHandle: handle });
+    }
+  }
+
   /** CreateEndpoint's commit re-put the handle: the collector's compare of the old revision now fails. */
   bound(address: Address, handle: string, endpointId: string, revision: bigint): void {
     this.#handles.written(handle, this.#handles.blocksOf(handle), revision);
@@ -364,6 +388,28 @@ export class Allocator {
   async reloadHandle(handle: string, options: CallOptions): Promise<void> {
     this.#handles.written(handle, new Map(), 0n);
     await this.#handles.load(handle, options);
+  }
+
+  /** Addresses of this very host that containers have or had, with the handle's revision: for the look for leftovers. */
+  async ownAddresses(options: CallOptions): Promise<readonly OwnAddress[]> {
+    const own: OwnAddress[] = [];
+    for (const { block } of this.#blocks.all) {
+      for (const { address, holder } of heldAddresses(block)) {
+        const { handle } = holder;
+        if (handle === undefined || isPoolHandle(handle) || !isOurs(holder, this.#options.host))
+          continue;
+        await this.#handles.load(handle, options);
+        const claimedAt = Date.parse(holder.secondary['timestamp'] ?? '');
+        own.push({
+          address,
+          handle,
+          handleRevision: this.#handles.revisionOf(handle),
+          hostUuid: holder.secondary['host'] ?? '',
+          ...(Number.isNaN(claimedAt) ? {} : { claimedAt }),
+        });
+      }
+    }
+    return own;
   }
 
   get counts(): { readonly leases: number; readonly blocks: number } {

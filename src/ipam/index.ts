@@ -1,4 +1,9 @@
-export { Allocator, type AddressRequest, type AllocatorOptions } from './allocator.js';
+export {
+  Allocator,
+  type AddressRequest,
+  type AllocatorOptions,
+  type OwnAddress,
+} from './allocator.js';
 export { Catalog } from './catalog.js';
 export { blockOrder } from './pools.js';
 export {

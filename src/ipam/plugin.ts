@@ -152,24 +152,25 @@ async function releaseAddress(
   const address = Address.tryParse(body.Address);
   // `0.0.0.0` and link-local gateways were answered in RequestPool and never claimed.
   if (address === undefined || isAnsweredGateway(address)) return {};
-  await deferring(
-    options,
-    signal,
-    async (bounded) => {
-      const core = await options.core(bounded);
-      const outcome = await core.allocator.release(address, body.PoolID, { signal: bounded });
-      if (outcome !== 'released')
-        options.log.info(
-          { address: body.Address, PoolID: body.PoolID, reason: outcome },
-          'release left as it is',
-        );
-    },
-    () =>
-      options.pending.record('release-address', {
-        address: address.toString(),
-        poolId: body.PoolID,
-      }),
-  );
+  let handle: string | undefined;
+  const release = async (bounded: AbortSignal): Promise<void> => {
+    const { allocator } = await options.core(bounded);
+    handle = allocator.handleOf(address);
+    const reason = await allocator.release(address, body.PoolID, { signal: bounded });
+    if (reason === 'released') return;
+    options.log.info(
+      { Address: body.Address, PoolID: body.PoolID, reason },
+      'address left as it is',
+    );
+  };
+  const defer = (): Promise<void> => {
+    const payload = { address: address.toString(), poolId: body.PoolID };
+    return options.pending.record(
+      'release-address',
+      handle === undefined ? payload : { ...payload, handle },
+    );
+  };
+  await deferring(options, signal, release, defer);
   return {};
 }
 

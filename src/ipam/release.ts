@@ -35,6 +35,14 @@ export interface ReleaserDependencies {
   readonly log: Log;
 }
 
+export interface ReleaseOptions {
+  readonly signal: AbortSignal;
+  /** Restricts a replayed release to the holder that it was meant for. */
+  readonly onlyHandle?: string;
+  /** Restricts a replayed release without a handle to holders since before then (milliseconds since the epoch). */
+  readonly heldSinceBefore?: number;
+}
+
 /** Gives addresses back, and only those that this very host took (architecture §3, "Who owns an address"). */
 export class Releaser {
   readonly #deps: ReleaserDependencies;
@@ -43,11 +51,10 @@ export class Releaser {
     this.#deps = dependencies;
   }
 
-  /** `onlyHandle` restricts a replayed release to the holder that it was meant for. */
   async release(
     address: Address,
     poolId: string | undefined,
-    options: { readonly signal: AbortSignal; readonly onlyHandle?: string },
+    options: ReleaseOptions,
   ): Promise<ReleaseOutcome> {
     return retryOnConflict(5, async () => this.#releaseOnce(address, poolId, options));
   }
@@ -55,13 +62,13 @@ export class Releaser {
   async #releaseOnce(
     address: Address,
     poolId: string | undefined,
-    options: { readonly signal: AbortSignal; readonly onlyHandle?: string },
+    options: ReleaseOptions,
   ): Promise<ReleaseOutcome> {
     const record = await this.blockOf(address, options);
     if (record === undefined) return 'no-block';
     const holder = holderOf(record.block, address);
     if (holder === undefined) return 'already-free';
-    const mine = this.#decide(holder, poolId, options.onlyHandle);
+    const mine = this.#decide(holder, poolId, options);
     if (mine !== 'released') return mine;
     const bound = isPoolHandle(holder.handle) ? undefined : this.#deps.endpoints.holding(address);
     if (bound !== undefined && (await bound.isLive(options.signal))) return 'live-endpoint';
@@ -80,9 +87,11 @@ export class Releaser {
   #decide(
     holder: BlockAttribute,
     poolId: string | undefined,
-    onlyHandle: string | undefined,
+    { onlyHandle, heldSinceBefore }: ReleaseOptions,
   ): ReleaseOutcome {
     if (onlyHandle !== undefined && holder.handle !== onlyHandle) return 'other-holder';
+    const since = Date.parse(holder.secondary['timestamp'] ?? '');
+    if (heldSinceBefore !== undefined && since > heldSinceBefore) return 'other-holder';
     if (isPoolHandle(holder.handle)) {
       return poolId !== undefined && holder.handle === poolHandle(poolId)
         ? 'released'

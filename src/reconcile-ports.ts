@@ -1,0 +1,130 @@
+import { statfsSync } from 'node:fs';
+import { Fault } from './base/index.js';
+import { hostRecordKey, type Store } from './datastore/index.js';
+import type { DockerInventory } from './docker/index.js';
+import { ROUTE_PROTOCOL, type Netlink } from './netlink/index.js';
+import { decodeHostRecord, type NodeHold } from './node/index.js';
+import type { PluginCore } from './plugin-core.js';
+import type { Candidate, Freed, KernelEvidence, ReconcilePorts } from './reconcile/index.js';
+
+/** nsfs: a mounted network namespace, as opposed to the plain file that is left when it was unmounted. */
+const NSFS_MAGIC = 0x6e736673;
+
+export interface ReconcilePartners {
+  readonly plugin: PluginCore;
+  readonly netlink: Netlink;
+  readonly inventory: DockerInventory;
+  readonly hold: NodeHold;
+  readonly store: Store;
+  readonly node: string;
+}
+
+/** Wiring: what the reconciler asks of allocator, driver, kernel and Docker. */
+export function reconcilePorts(partners: ReconcilePartners): ReconcilePorts {
+  const { inventory, hold, store, node } = partners;
+  return {
+    candidates: (signal) => candidates(partners, signal),
+    look: (signal) => inventory.look(signal),
+    kernel: (found) => kernelEvidence(partners, found),
+    recordedEngineId: async (signal) => {
+      const entry = await store.get(hostRecordKey(node), { signal });
+      return entry === undefined ? undefined : decodeHostRecord(entry.value)?.engine?.id;
+    },
+    holdsNodeName: () => hold.mayAllocate().ok,
+    free: (candidate, signal) => free(partners, candidate, signal),
+  };
+}
+
+async function candidates(
+  { plugin, node }: ReconcilePartners,
+  signal: AbortSignal,
+): Promise<readonly Candidate[]> {
+  const byHandle = new Map<string, Candidate>();
+  for (const own of await plugin.ipam.allocator.ownAddresses({ signal })) {
+    const known = byHandle.get(own.handle);
+    const endpoint = plugin.book.holding(own.address);
+    byHandle.set(own.handle, {
+      id: known?.id ?? own.address.toString(),
+      handle: own.handle,
+      node,
+      revision: own.handleRevision,
+      addresses: [...(known?.addresses ?? []), own.address],
+      kept: false,
+      ...(own.claimedAt === undefined ? {} : { claimedAt: own.claimedAt }),
+      ...(endpoint === undefined
+        ? {}
+        : { endpointId: endpoint.id, interfaceName: endpoint.endpoint.interfaceName }),
+      hostUuid: own.hostUuid,
+    });
+  }
+  const withAddress = new Set([...byHandle.values()].flatMap(({ endpointId }) => endpointId ?? []));
+  const alone = plugin.book
+    .all()
+    .filter(({ id }) => !withAddress.has(id))
+    .map(({ id, revision, endpoint }): Candidate => ({
+      id,
+      node,
+      revision,
+      addresses: endpoint.addresses,
+      endpointId: id,
+      interfaceName: endpoint.interfaceName,
+      kept: false,
+    }));
+  return [...byHandle.values(), ...alone];
+}
+
+async function kernelEvidence(
+  { plugin, netlink }: ReconcilePartners,
+  found: readonly Candidate[],
+): Promise<KernelEvidence> {
+  const [links, routes4, routes6] = await Promise.all([
+    netlink.links(),
+    netlink.routes(4),
+    netlink.routes(6),
+  ]);
+  const routed = [...routes4, ...routes6].filter(
+    ({ protocol, interfaceIndex, destination }) =>
+      protocol === ROUTE_PROTOCOL && interfaceIndex !== undefined && destination.isHost,
+  );
+  const alive = found.flatMap(({ endpointId }) => {
+    const record = endpointId === undefined ? undefined : plugin.book.get(endpointId);
+    return record !== undefined && isNamespace(record.sandboxKey) ? [record.id] : [];
+  });
+  return {
+    interfaceNames: new Set(links.map(({ name }) => name)),
+    routedAddresses: new Set(routed.map(({ destination }) => destination.base.toString())),
+    liveNamespaces: new Set(alive),
+  };
+}
+
+function isNamespace(path: string): boolean {
+  if (path === '') return false;
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw new Fault('unavailable', `cannot look at ${path}`, { cause: error });
+  }
+}
+
+async function free(
+  { plugin }: ReconcilePartners,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<Freed> {
+  const { allocator } = plugin.ipam;
+  const { endpoints } = plugin.driver;
+  const { handle, endpointId } = candidate;
+  if (handle === undefined) {
+    if (endpointId === undefined || plugin.book.get(endpointId)?.revision !== candidate.revision)
+      return 'changed';
+    await endpoints.delete(endpointId);
+    return 'freed';
+  }
+  const now = (await allocator.ownAddresses({ signal })).find((own) => own.handle === handle);
+  if (now === undefined) return 'absent';
+  if (now.handleRevision !== candidate.revision) return 'changed';
+  for (const address of candidate.addresses)
+    await allocator.release(address, undefined, { signal, onlyHandle: handle });
+  return 'freed';
+}
