@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { abortFault, Fault, messageOf, type Log } from '../../base/index.js';
 import type { CallOptions, Change, CommitResult, Entry, Transaction } from '../index.js';
 import type { Environment, Writer } from './environment.js';
@@ -42,6 +43,8 @@ interface Outcome {
 const GROUP = 64;
 /** A disk that takes longer than this does not answer. */
 const DISK_MS = 10_000;
+/** With less than this left, a failed write is put down to a full disk. */
+const FULL_BYTES = 1024 * 1024;
 
 export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   const { directory, log } = options;
@@ -68,7 +71,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     try {
       environment = failure === undefined ? await options.environment() : await check();
     } catch (error) {
-      const fault = error instanceof Fault ? error : readOnly(error);
+      const fault = error instanceof Fault ? error : await readOnly(error);
       for (const job of group) job.reject(fault);
       return;
     }
@@ -116,7 +119,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     outcome: Outcome | undefined,
     error: unknown,
   ): Promise<void> {
-    const fault = readOnly(error);
+    const fault = await readOnly(error);
     if (failure === undefined) log.error({ directory, err: error }, fault.message);
     failure = fault;
     try {
@@ -139,15 +142,26 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
     for (const job of group) job.reject(unknown(directory, fault.message));
   }
 
-  function readOnly(error: unknown): Fault {
+  async function readOnly(error: unknown): Promise<Fault> {
     const why = messageOf(error).replace(/:? ?Attempting to write page.*$/, '');
-    const full = /no space left|disk quota|map_full/i.test(why);
+    const full = /no space left|disk quota|map_full/i.test(why) || (await isFull());
+    const cure = full ? 'the disk is full, free some space' : 'repair the disk';
     return new Fault(
       'refused',
-      `the embedded datastore at ${directory} is read-only: ${why}; ` +
-        `${full ? 'free some space' : 'repair the disk'}, the next write tries again`,
+      `the embedded datastore at ${directory} is read-only: ${why}; ${cure}, the next write tries again`,
       { reason: full ? 'out-of-space' : 'read-only', cause: error },
     );
+  }
+
+  /** lmdb calls a write that was cut short by a full disk an input/output error. */
+  async function isFull(): Promise<boolean> {
+    try {
+      const { bavail, bsize } = await statfs(directory);
+      return bavail * bsize < FULL_BYTES;
+    } catch (error) {
+      log.debug({ directory, err: error }, 'free space is not known');
+      return false;
+    }
   }
 
   function giveUp(group: readonly Job[]): void {

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, readlink, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, messageOf, type Log } from '../../base/index.js';
 
@@ -18,14 +27,19 @@ interface Holder {
   readonly namespace: string;
 }
 
-const LOCK = 'lock';
+const LOCK = 'lock.';
+const LOCK_NAME = /^lock\.(\d+)$/;
 
-/** How often a lock that is stale or vanishes is tried again before giving up. */
-const ATTEMPTS = 10;
+/** How often a lock that others take or leave meanwhile is looked at again. */
+const ATTEMPTS = 100;
 
 /**
- * Creates the directory (0700) and its lock file. `refused` names the live process that has it. A lock
- * whose process is gone, by start time and boot, is taken over. The file is made complete under
+ * Creates the directory (0700) and takes its lock. `refused` names the live process that has it.
+ *
+ * Locks are numbered files `lock.N`; the highest number counts. Whoever finds the highest released, or
+ * its process gone (by start time and boot), creates the next number, which only one can. Only the
+ * holder removes lower numbers, and the highest is never removed, so a slow starter cannot take a
+ * number that was in use before: it finds a higher one and withdraws. A file is made complete under
  * another name and linked, so nobody reads half of one.
  */
 export async function lockDirectory(directory: string, log: Log): Promise<DirectoryLock> {
@@ -40,24 +54,35 @@ export async function lockDirectory(directory: string, log: Log): Promise<Direct
 }
 
 async function acquire(directory: string, log: Log): Promise<DirectoryLock> {
-  const path = join(directory, LOCK);
-  const own = await holderOf(process.pid);
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600 });
+  const draft = join(directory, `draft.${process.pid}.${randomBytes(4).toString('hex')}`);
+  await writeFile(draft, JSON.stringify(await holderOf(process.pid)), { mode: 0o600 });
   try {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      if (await linked(draft, path)) {
-        const { ino } = await stat(path);
-        return { release: () => release(path, ino) };
+      const numbers = await lockNumbers(directory);
+      const highest = numbers.at(-1) ?? 0;
+      if (highest > 0) await refuseLive(directory, highest, log);
+      const path = join(directory, `${LOCK}${highest + 1}`);
+      if (!(await linked(draft, path))) continue;
+      if ((await lockNumbers(directory)).at(-1) === highest + 1) {
+        for (const number of numbers) await removed(join(directory, `${LOCK}${number}`));
+        return { release: () => release(directory, path) };
       }
-      await removeStale(path, directory, log);
+      await removed(path);
     }
   } finally {
     await unlink(draft);
   }
-  throw new Fault('refused', `${directory} is taken and left by others all the time`, {
-    reason: 'locked',
+  const message = `the embedded datastore at ${directory} is taken and left by others all the time`;
+  throw new Fault('refused', message, { reason: 'locked' });
+}
+
+/** Ascending. */
+async function lockNumbers(directory: string): Promise<number[]> {
+  const numbers = (await readdir(directory)).flatMap((name) => {
+    const [, digits] = LOCK_NAME.exec(name) ?? [];
+    return digits === undefined ? [] : [Number(digits)];
   });
+  return numbers.sort((a, b) => a - b);
 }
 
 const isMissing = (error: unknown): boolean =>
@@ -73,31 +98,44 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function release(path: string, ino: number): Promise<void> {
+async function removed(path: string): Promise<void> {
   try {
-    if ((await stat(path)).ino === ino) await unlink(path);
+    await unlink(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
 }
 
-/** Throws `refused` when the holder lives; otherwise the lock is out of the way, or somebody else's already. */
-async function removeStale(path: string, directory: string, log: Log): Promise<void> {
-  const aside = `${path}.stale.${randomBytes(4).toString('hex')}`;
-  let seen: number;
+/** Leaves the number in use, with no holder in it. */
+async function release(directory: string, path: string): Promise<void> {
+  const draft = join(directory, `draft.${process.pid}.${randomBytes(4).toString('hex')}`);
   try {
-    seen = (await stat(path)).ino;
-    const holder = parseHolder(await readFile(path, 'utf8'));
-    if (holder !== undefined && (await isAlive(holder))) throw inUse(directory, holder);
-    log.warn({ directory, holder }, 'taking over the lock of a process that is gone');
-    await rename(path, aside);
+    await writeFile(draft, RELEASED, { mode: 0o600 });
+    await rename(draft, path);
   } catch (error) {
-    if (isMissing(error)) return;
+    // The folder may be gone, or the disk full; the lock ends with this process in any case.
+    if (!isMissing(error)) await removed(draft);
+  }
+}
+
+const RELEASED = '{}';
+
+/** Throws `refused` when the holder of this number lives. */
+async function refuseLive(directory: string, number: number, log: Log): Promise<void> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, `${LOCK}${number}`), 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return; // A higher number came meanwhile.
     throw error;
   }
-  // Between look and rename another may have taken the stale lock over: then this one is alive.
-  if ((await stat(aside)).ino !== seen) await linked(aside, path);
-  await unlink(aside);
+  const holder = parseHolder(text);
+  if (holder === undefined) return;
+  if (await isAlive(holder)) throw inUse(directory, holder);
+  log.warn(
+    { directory, holder },
+    'the process that used this datastore before ended without closing it',
+  );
 }
 
 function inUse(directory: string, { pid }: Holder): Fault {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { open as openFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { Fault, invariant, messageOf } from '../../base/index.js';
@@ -38,11 +39,14 @@ type Binary = Database<Buffer, Buffer>;
 /** Opens or creates the file. Faults: `refused` (not permitted), `corrupt` (not ours, or damaged). */
 export async function openEnvironment(directory: string): Promise<Environment> {
   const path = join(directory, FILE);
+  await checkHeader(path);
   const { open } = await import('lmdb');
   let root: RootDatabase<Buffer, Buffer>;
   try {
-    // Without overlapping sync a transaction resolves only after fdatasync.
-    const options = { noSubdir: true, maxDbs: 4, overlappingSync: false } as const;
+    // Without overlapping sync a transaction resolves only after fdatasync. Batching by event turn makes
+    // a second promise for each failed commit, which nobody can catch; the queue batches by itself.
+    const durable = { overlappingSync: false, eventTurnBatching: false } as const;
+    const options = { noSubdir: true, maxDbs: 4, ...durable } as const;
     root = open<Buffer, Buffer>({ path, ...options, encoding: 'binary', keyEncoding: 'binary' });
   } catch (error) {
     throw openFault(path, error);
@@ -52,6 +56,33 @@ export async function openEnvironment(directory: string): Promise<Environment> {
   } catch (error) {
     await root.close();
     throw error instanceof Fault ? error : openFault(path, error);
+  }
+}
+
+/** Both meta pages of LMDB's format: page header of 24 bytes, then the magic number. */
+const META_PAGES = [0, 4096];
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+
+/** lmdb ends the process when it is given a file that is none of its own. */
+async function checkHeader(path: string): Promise<void> {
+  let file: FileHandle;
+  try {
+    file = await openFile(path, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    throw openFault(path, error);
+  }
+  try {
+    if ((await file.stat()).size === 0) return;
+    for (const page of META_PAGES) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, page + MAGIC_OFFSET);
+      if (bytesRead === 4 && buffer.readUInt32LE(0) === MAGIC) continue;
+      const message = `the embedded datastore ${path} is damaged or not one: put a backup in its place, or move it away`;
+      throw new Fault('corrupt', message, { reason: 'not-a-datastore' });
+    }
+  } finally {
+    await file.close();
   }
 }
 
@@ -112,7 +143,7 @@ async function environmentOf(
   };
 }
 
-/** lmdb rejects twice for one failed commit; the second promise has the reason. */
+/** For a failed commit lmdb rejects with an error that holds another promise, which has the reason. */
 async function writeDurably<T>(root: RootDatabase<Buffer, Buffer>, work: () => T): Promise<T> {
   try {
     return await root.transaction(work);
