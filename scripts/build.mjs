@@ -111,4 +111,12 @@ async function main() {
   if (values.metafile) await writeFile(values.metafile, JSON.stringify(result.metafile));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await main();
+  } catch (error) {
+    // esbuild has printed its own errors already.
+    if (!Array.isArray(error.errors)) console.error(error);
+    process.exitCode = 1;
+  }
+}
