@@ -19,7 +19,7 @@ export interface Engine {
   readonly identity: EngineIdentity;
   ping(): Promise<void>;
   networks(): Promise<DockerNetwork[]>;
-  /** Endpoints of containers on these networks, running or not. */
+  /** Endpoints of live containers on these networks. */
   endpoints(networkIds: readonly string[]): Promise<DockerEndpoint[]>;
   /** Undefined when the network is gone. */
   attachments(networkId: string): Promise<DockerAttachment[] | undefined>;

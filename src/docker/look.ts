@@ -11,8 +11,8 @@ export interface DockerLook {
 }
 
 /**
- * Asks for containers and for each network's own endpoints: the second also tells of endpoints whose
- * container is gone (protocol §6). Any unanswered question fails the whole look.
+ * Asks for live containers and for each network's own endpoints: the second also tells of containers that
+ * are just being started, and of endpoints whose container is gone (protocol §6). Any unanswered question fails the whole look.
  */
 export async function lookAt(
   engine: Engine,

@@ -291,6 +291,26 @@ t.test(
   },
 );
 
+t.test(
+  'a container that a crash of dockerd left behind has no endpoint, whatever the list says',
+  async (t) => {
+    const api = await startDockerApi(t);
+    addNetwork(api, 'n1', 'one');
+    addContainer(api, 'c1', 'n1', 'e1');
+    addContainer(api, 'c2', 'n1', 'e2');
+    const dead = api.containers.get('c2');
+    t.ok(dead);
+    if (dead !== undefined) api.containers.set('c2', { ...dead, state: 'exited' });
+    const inventory = start(t, api.socketPath);
+    await inventory.ready(soon());
+    t.same(
+      inventory.endpoints().map(({ endpointId }) => endpointId),
+      ['e1'],
+    );
+    t.same([...(await inventory.look(soon())).endpointIds], ['e1']);
+  },
+);
+
 t.test('stop ends everything, also twice', async (t) => {
   const api = await startDockerApi(t);
   const inventory = start(t, api.socketPath);
