@@ -33,6 +33,8 @@ const FILTER_SOURCE = 1;
 /** Above this many addresses one look at the whole table is cheaper than two filtered ones each. */
 const MOST_FILTERED = 4;
 
+const wanted: ReadonlySet<number> = new Set([CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID, CTA_ZONE]);
+
 interface Flow {
   readonly originalTuple: Buffer;
   readonly attributes: Attributes;
@@ -42,17 +44,20 @@ interface Flow {
 /**
  * Deletes every flow whose original or reply source is one of the addresses; returns how many went.
  * A flow that ends by itself meanwhile is not counted and no error.
+ * @param slow for walking the table, which holds the thread
+ * @param quick for the deletions
  */
 export async function deleteFlows(
-  socket: Requests,
+  slow: Requests,
+  quick: Requests,
   addresses: readonly Address[],
 ): Promise<number> {
   let deleted = 0;
   for (const family of families) {
     const ofFamily = addresses.filter((address) => address.family === family);
     if (ofFamily.length === 0) continue;
-    const flows = await findFlows(socket, family, ofFamily);
-    const results = await Promise.all(flows.map((flow) => deleteFlow(socket, family, flow)));
+    const flows = await findFlows(slow, family, ofFamily);
+    const results = await Promise.all(flows.map((flow) => deleteFlow(quick, family, flow)));
     deleted += results.filter(Boolean).length;
   }
   return deleted;
@@ -140,7 +145,7 @@ async function deleteFlow(socket: Requests, family: Family, flow: Flow): Promise
 
 function decodeFlow(message: Message): Flow | undefined {
   if (message.body.length < NFGENMSG_SIZE) return undefined;
-  const attributes = decodeAttributes(message.body, NFGENMSG_SIZE);
+  const attributes = decodeAttributes(message.body, NFGENMSG_SIZE, wanted);
   const originalTuple = attributes.get(CTA_TUPLE_ORIG);
   if (originalTuple === undefined || originalTuple.length === 0) return undefined;
   const sources = [sourceOf(originalTuple), sourceOf(attributes.get(CTA_TUPLE_REPLY))];

@@ -1,4 +1,5 @@
 import { Fault, isFault } from '../base/fault.js';
+import { invariant } from '../base/invariant.js';
 import {
   decodeLink,
   deleteGroupRequest,
@@ -22,54 +23,56 @@ export interface DoomedLink {
   readonly name: string;
 }
 
-/**
- * Deletes the links whose index still has the given name; absent ones count as deleted. Carries on
- * past one that cannot be deleted and throws at the end, telling all of them. Blocks the thread.
- */
-export async function deleteLinksInBatches(
-  socket: Requests,
-  links: readonly DoomedLink[],
-): Promise<void> {
-  const failures: Fault[] = [];
-  for (let at = 0; at < links.length; at += BATCH) {
-    failures.push(...(await deleteBatch(socket, links.slice(at, at + BATCH))));
-  }
-  const [first] = failures;
-  if (first === undefined) return;
-  if (failures.length === 1) throw first;
-  throw new Fault(
-    first.kind,
-    `${failures.length} links were not deleted; the first: ${first.message}`,
-    {
-      reason: first.reason,
-      cause: first,
-      details: { ...first.details, failures: failures.map((failure) => failure.message) },
-    },
-  );
+/** Two ways to the kernel. */
+export interface Lanes {
+  /** For what the kernel answers at once. */
+  readonly quick: Requests;
+  /** For deletions, which hold the thread that sends them. */
+  readonly slow: Requests;
 }
 
-async function deleteBatch(
-  socket: Requests,
-  batch: readonly DoomedLink[],
-): Promise<readonly Fault[]> {
-  const present = await stillThere(socket, batch);
-  if (present.doomed.length === 0) return [];
-  // Someone else's links in the group would go too; and for one link a group saves nothing.
-  const alone = present.strangers || present.doomed.length === 1;
-  if (alone || !(await deleteAsGroup(socket, present.doomed))) {
-    return deleteOneByOne(socket, present.doomed);
+/**
+ * Deletes the links whose index still has the given name; absent ones count as deleted. Carries on
+ * past one that cannot be deleted and throws at the end, telling all of them.
+ */
+export async function deleteLinksInBatches(
+  lanes: Lanes,
+  links: readonly DoomedLink[],
+): Promise<void> {
+  const { doomed, strangers } = await stillThere(lanes, links);
+  const failures: Fault[] = [];
+  for (let at = 0; at < doomed.length; at += BATCH) {
+    const batch = doomed.slice(at, at + BATCH);
+    // Someone else's links in the group would go too; and for one link a group saves nothing.
+    const alone = strangers || batch.length === 1;
+    if (alone || !(await deleteAsGroup(lanes, batch))) {
+      failures.push(...(await deleteOneByOne(lanes, batch)));
+    }
   }
-  return [];
+  if (failures.length > 0) throw summary(failures);
+}
+
+function summary(failures: readonly Fault[]): Fault {
+  const [first] = failures;
+  invariant(first !== undefined, 'a summary of no failures');
+  if (failures.length === 1) return first;
+  const message = `${failures.length} links were not deleted; the first: ${first.message}`;
+  return new Fault(first.kind, message, {
+    reason: first.reason,
+    cause: first,
+    details: { ...first.details, failures: failures.map((failure) => failure.message) },
+  });
 }
 
 async function stillThere(
-  socket: Requests,
-  batch: readonly DoomedLink[],
+  { quick }: Lanes,
+  links: readonly DoomedLink[],
 ): Promise<{ readonly doomed: readonly DoomedLink[]; readonly strangers: boolean }> {
-  const names = new Map(batch.map((link) => [link.index, link.name]));
+  const names = new Map(links.map((link) => [link.index, link.name]));
   const doomed: DoomedLink[] = [];
   let strangers = false;
-  for (const message of await socket.dump(listLinksRequest())) {
+  if (links.length === 0) return { doomed, strangers };
+  for (const message of await quick.dump(listLinksRequest())) {
     const link = decodeLink(message);
     if (link === undefined) continue;
     if (names.get(link.index) === link.name) doomed.push(link);
@@ -79,12 +82,17 @@ async function stillThere(
 }
 
 /** False when they must be deleted singly, because the group is refused as a whole. */
-async function deleteAsGroup(socket: Requests, links: readonly DoomedLink[]): Promise<boolean> {
-  for (const link of links) {
-    await orAbsent(socket.request(setLinkRequest(link.index, { group: DELETION_GROUP })));
-  }
+async function deleteAsGroup(
+  { quick, slow }: Lanes,
+  links: readonly DoomedLink[],
+): Promise<boolean> {
   try {
-    await orAbsent(socket.request(deleteGroupRequest(DELETION_GROUP)));
+    await Promise.all(
+      links.map(({ index }) =>
+        orAbsent(quick.request(setLinkRequest(index, { group: DELETION_GROUP }))),
+      ),
+    );
+    await orAbsent(slow.request(deleteGroupRequest(DELETION_GROUP)));
     return true;
   } catch (error) {
     if (isFault(error, 'unavailable', 'timeout')) throw error;
@@ -93,13 +101,13 @@ async function deleteAsGroup(socket: Requests, links: readonly DoomedLink[]): Pr
 }
 
 async function deleteOneByOne(
-  socket: Requests,
+  { quick, slow }: Lanes,
   links: readonly DoomedLink[],
 ): Promise<readonly Fault[]> {
   const failures: Fault[] = [];
   for (const link of links) {
     try {
-      await orAbsent(socket.request(deleteLinkRequest(link.index)));
+      await orAbsent(slow.request(deleteLinkRequest(link.index)));
     } catch (error) {
       if (!isFault(error)) throw error;
       failures.push(
@@ -111,7 +119,7 @@ async function deleteOneByOne(
       );
       // Out of the group again, or the next batch is refused for it. That this fails too (the
       // same lack of permission, or it went by itself) adds nothing to what is reported.
-      await socket.request(setLinkRequest(link.index, { group: 0 })).catch(() => undefined);
+      await quick.request(setLinkRequest(link.index, { group: 0 })).catch(() => undefined);
     }
   }
   return failures;

@@ -40,7 +40,8 @@ export function createKernelNetlink(options: KernelNetlinkOptions): Netlink {
 class KernelNetlink implements Netlink {
   readonly #log: Log;
   readonly #quick: Lazy;
-  readonly #slowRoute: Lazy;
+  readonly #netfilter: Lazy;
+  readonly #slow: Lazy;
   readonly #slowNetfilter: Lazy;
   readonly #monitors = new Set<{ close(): void }>();
   #deletions: Promise<unknown> = Promise.resolve();
@@ -49,7 +50,8 @@ class KernelNetlink implements Netlink {
   constructor(log: Log) {
     this.#log = log;
     this.#quick = new Lazy(() => openRequestSocket(NETLINK_ROUTE));
-    this.#slowRoute = new Lazy(() => this.#openThreaded(NETLINK_ROUTE));
+    this.#netfilter = new Lazy(() => openRequestSocket(NETLINK_NETFILTER));
+    this.#slow = new Lazy(() => this.#openThreaded(NETLINK_ROUTE));
     this.#slowNetfilter = new Lazy(() => this.#openThreaded(NETLINK_NETFILTER));
   }
 
@@ -94,7 +96,7 @@ class KernelNetlink implements Netlink {
   /** Calls wait for each other: the link group that they share must never hold links of two. */
   deleteLinks(links: readonly DoomedLink[]): Promise<void> {
     const turn = this.#deletions.then(async () =>
-      deleteLinksInBatches(await this.#slowRoute.get(), links),
+      deleteLinksInBatches({ quick: await this.#quick.get(), slow: await this.#slow.get() }, links),
     );
     this.#deletions = turn.catch(() => undefined);
     return turn;
@@ -141,7 +143,7 @@ class KernelNetlink implements Netlink {
 
   async deleteFlows(addresses: readonly Address[]): Promise<number> {
     if (addresses.length === 0) return 0;
-    return deleteFlows(await this.#slowNetfilter.get(), addresses);
+    return deleteFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), addresses);
   }
 
   monitor(listener: (event: KernelEvent) => void): { close(): void } {
@@ -160,7 +162,8 @@ class KernelNetlink implements Netlink {
     this.#closed = true;
     for (const monitor of this.#monitors) monitor.close();
     await this.#deletions;
-    for (const socket of [this.#quick, this.#slowRoute, this.#slowNetfilter]) await socket.close();
+    const sockets = [this.#quick, this.#netfilter, this.#slow, this.#slowNetfilter];
+    for (const socket of sockets) await socket.close();
   }
 
   async #openThreaded(protocol: number): Promise<Requests> {

@@ -39,6 +39,14 @@ const VETH_INFO_PEER = 1;
 /** Statistics are most of a link message, and nobody here reads them. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 
+const wanted: ReadonlySet<number> = new Set([
+  IFLA_ADDRESS,
+  IFLA_IFNAME,
+  IFLA_MTU,
+  IFLA_LINKINFO,
+  IFLA_GROUP,
+]);
+
 /**
  * One message that makes both ends and sets the host end up. One queue each: newer kernels give a
  * veth as many as there are CPUs, and making them is most of its cost.
@@ -115,7 +123,7 @@ export function decodeLink(message: Message): Link | undefined {
   // Bridges tell of their ports in messages of the same type with their own address family.
   if (body.readUInt8(0) !== 0) return undefined;
   const flags = body.readUInt32LE(8);
-  const attributes = decodeAttributes(body, IFINFO_SIZE);
+  const attributes = decodeAttributes(body, IFINFO_SIZE, wanted);
   const info = attributes.get(IFLA_LINKINFO);
   return {
     index: body.readInt32LE(4),

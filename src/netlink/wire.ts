@@ -66,15 +66,24 @@ export function decodeMessages(datagram: Buffer): readonly Message[] {
   return messages;
 }
 
-/** Attributes from `offset` to the end; of a repeated type the last one counts. */
-export function decodeAttributes(buffer: Buffer, offset = 0): Attributes {
+/**
+ * Attributes from `offset` to the end; of a repeated type the last one counts. With `wanted` only
+ * those: a link has some fifty, and making a view of each is most of reading a dump.
+ */
+export function decodeAttributes(
+  buffer: Buffer,
+  offset = 0,
+  wanted?: ReadonlySet<number>,
+): Attributes {
   const found = new Map<number, Buffer>();
   for (let at = offset; at + ATTRIBUTE_HEADER <= buffer.length;) {
     const length = buffer.readUInt16LE(at);
     if (length < ATTRIBUTE_HEADER || at + length > buffer.length)
       throw malformed('attribute', length);
     const type = buffer.readUInt16LE(at + 2) & TYPE_MASK;
-    found.set(type, buffer.subarray(at + ATTRIBUTE_HEADER, at + length));
+    if (wanted === undefined || wanted.has(type)) {
+      found.set(type, buffer.subarray(at + ATTRIBUTE_HEADER, at + length));
+    }
     at += padded(length);
   }
   return found;

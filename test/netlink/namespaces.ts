@@ -30,11 +30,11 @@ await inPrivateNamespace(import.meta.url, () => {
   });
 
   t.test('a link moves in under a new name, with a route', async (t) => {
+    const box = await createNetworkNamespace(t, 'box');
     run('ip', 'link', 'add', 'outside', 'type', 'veth', 'peer', 'name', 'inside');
     t.teardown(() => run('ip', 'link', 'del', 'outside'));
     run('ip', 'link', 'set', 'outside', 'up');
     run('ip', 'address', 'add', '192.0.2.254/24', 'dev', 'outside');
-    const box = await createNetworkNamespace(t, 'box');
     box.take('inside', {
       as: 'cali0',
       addresses: ['192.0.2.9/32'],
