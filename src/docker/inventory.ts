@@ -14,6 +14,7 @@ import type { DockerEndpoint, DockerNetwork, EngineIdentity } from './engine-rec
 import { connectEngine, type Engine } from './engine.js';
 import { lookAt, type DockerLook } from './look.js';
 import { followEngine, type Follower } from './follow.js';
+import { isDriver, isOurs } from './ours.js';
 
 export interface DockerInventoryOptions {
   readonly socketPath: string;
@@ -122,19 +123,6 @@ export function createDockerInventory(options: DockerInventoryOptions): DockerIn
       await running;
     },
   };
-}
-
-/** Ours by network driver, or by IPAM driver alone (a bridge network may take its addresses from us). */
-export function isOurs(
-  network: DockerNetwork,
-  driverName: string,
-  ipamDriverName: string,
-): boolean {
-  return isDriver(network.driver, driverName) || isDriver(network.ipamDriver, ipamDriverName);
-}
-
-export function isDriver(found: string, wanted: string): boolean {
-  return found === wanted || found === `${wanted}:latest`;
 }
 
 async function run(work: Work): Promise<void> {

@@ -11,7 +11,8 @@ import {
   type Clock,
   type Log,
 } from '../base/index.js';
-import { nodeHoldKey, type Change, type Entry, type Hold, type Store } from '../datastore/index.js';
+import { nodeHoldKey, type Entry, type Hold, type Store } from '../datastore/index.js';
+import { keyChanged } from './key-changed.js';
 import { contested, isSettled, refusal, waitsFor, type Decision } from './hold-decision.js';
 import { decodeHolder, encodeHolder, judgeHolder, type Holder } from './holder.js';
 
@@ -172,7 +173,7 @@ async function keep(work: Work, hold: Hold): Promise<void> {
       work.everHeld = true;
       work.rival = undefined;
       tell(work, { ok: true });
-      await changed(work, entry, ended);
+      await keyChanged(work.store, entry, ended);
       pauses = backoff(first, last);
     } catch (error) {
       if (!ended.aborted) work.log.debug({ reason: toFault(error).reason }, messageOf(error));
@@ -188,26 +189,6 @@ async function keep(work: Work, hold: Hold): Promise<void> {
   await giveBack(work, hold);
 }
 
-/** Settles when the key is no longer what it was, when nobody would tell us of that, or with `ended`. */
-async function changed(work: Work, entry: Entry, ended: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  const isOther = (change: Change): boolean =>
-    change.type === 'delete' ? change.key === entry.key : change.entry.key === entry.key;
-  const watch = work.store.watch({
-    prefixes: [entry.key],
-    from: entry.revision + 1n,
-    onChanges: (changes) => {
-      if (changes.some(isOther)) over.abort();
-    },
-    onLost: () => over.abort(),
-  });
-  try {
-    await fired(AbortSignal.any([over.signal, ended]));
-  } finally {
-    watch.close();
-  }
-}
-
 async function giveBack(work: Work, hold: Hold): Promise<void> {
   try {
     await orAbort(hold.release(), AbortSignal.timeout(RELEASE_MS), 'giving back the node name');
@@ -217,13 +198,6 @@ async function giveBack(work: Work, hold: Hold): Promise<void> {
       `the lease runs out by itself: ${messageOf(error)}`,
     );
   }
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener('abort', () => resolve(), { once: true }),
-  );
 }
 
 /** A stop ends the pause, and the loop around it sees the same signal. */
