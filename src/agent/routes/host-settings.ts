@@ -39,7 +39,7 @@ export function ensureHostSettings(sys: ProcSys, ipv6: boolean): HostSettings {
     ipv6,
     written,
     ...(conntrack === undefined ? {} : { conntrack }),
-    warnings: conntrackWarnings(conntrack),
+    warnings: [...conntrackWarnings(conntrack), ...filterWarnings(sys)],
   };
 }
 
@@ -52,6 +52,15 @@ function keepRouterAdvertisements(sys: ProcSys, set: (path: string, value: strin
     if (EVERY.has(name) || name.startsWith('cali')) continue;
     if (sys.read(`ipv6/conf/${name}/accept_ra`) === '1') set(`ipv6/conf/${name}/accept_ra`, '2');
   }
+}
+
+/** The stricter of "all" and the interface's own holds: this one cannot be undone for our interfaces alone. */
+function filterWarnings(sys: ProcSys): string[] {
+  const filter = sys.read('ipv4/conf/all/rp_filter') ?? '0';
+  if (filter === '0') return [];
+  return [
+    `net.ipv4.conf.all.rp_filter is ${filter}: a container with two networks can answer only through the network that was asked; set it to 0 (each interface keeps its own) if that is not enough`,
+  ];
 }
 
 function readConntrack(sys: ProcSys): HostSettings['conntrack'] {

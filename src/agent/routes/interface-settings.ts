@@ -3,8 +3,9 @@ import type { ProcSys } from './proc-sys.js';
 
 /**
  * Settings of a `cali*` host end (Calico's, node-agent §1.2, with these differences). rp_filter is
- * loose: our table checks sources exactly, and the strict filter would drop what a container with
- * two networks rightly sends through either. proxy_ndp is not needed, the IPv6 gateway is the
+ * off: our table checks sources exactly, and on an interface without an address the kernel takes the
+ * loose filter for the strict one, which leaves even ARP unanswered for what a container with two
+ * networks rightly sends through either. proxy_ndp is not needed, the IPv6 gateway is the
  * interface's own link-local address; that one must be usable at once, hence no duplicate address
  * detection. Redirects and router advertisements from a container are nobody's business here.
  */
@@ -12,7 +13,7 @@ const IPV4: Readonly<Record<string, string>> = {
   proxy_arp: '1',
   forwarding: '1',
   route_localnet: '1',
-  rp_filter: '2',
+  rp_filter: '0',
   accept_redirects: '0',
 };
 const IPV6: Readonly<Record<string, string>> = {
