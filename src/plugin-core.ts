@@ -131,6 +131,7 @@ async function assemble(
   const endpoints = new Endpoints({
     store,
     node: host.node,
+    hostUuid: host.uuid,
     settings,
     networks,
     book,

@@ -1,6 +1,8 @@
 import { statfsSync } from 'node:fs';
 import { Fault } from './base/index.js';
 import { hostRecordKey, type Store } from './datastore/index.js';
+import { HOST_ANNOTATION } from './driver/index.js';
+import { decodeResource } from './model/v3/index.js';
 import type { DockerInventory } from './docker/index.js';
 import { ROUTE_PROTOCOL, type Netlink } from './netlink/index.js';
 import { decodeHostRecord, type NodeHold } from './node/index.js';
@@ -61,10 +63,11 @@ async function candidates(
   const alone = plugin.book
     .all()
     .filter(({ id }) => !withAddress.has(id))
-    .map(({ id, revision, endpoint }): Candidate => ({
+    .map(({ id, revision, endpoint, text }): Candidate => ({
       id,
       node,
       revision,
+      hostUuid: decodeResource(text).metadata.annotations?.[HOST_ANNOTATION] ?? '',
       addresses: endpoint.addresses,
       endpointId: id,
       interfaceName: endpoint.interfaceName,
@@ -121,10 +124,16 @@ async function free(
     await endpoints.delete(endpointId);
     return 'freed';
   }
-  const now = (await allocator.ownAddresses({ signal })).find((own) => own.handle === handle);
-  if (now === undefined) return 'absent';
-  if (now.handleRevision !== candidate.revision) return 'changed';
-  for (const address of candidate.addresses)
+  const [first, ...rest] = candidate.addresses;
+  if (first === undefined) return 'absent';
+  // The first release compares the revision that was judged, and gives the handle a new one.
+  const outcome = await allocator.release(first, undefined, {
+    signal,
+    onlyHandle: handle,
+    onlyRevision: candidate.revision,
+  });
+  if (outcome !== 'released') return outcome === 'already-free' ? 'absent' : 'changed';
+  for (const address of rest)
     await allocator.release(address, undefined, { signal, onlyHandle: handle });
   return 'freed';
 }

@@ -23,6 +23,9 @@ import { automaticProfile } from './profile-book.js';
 import type { CreateEndpointBody } from './schema.js';
 import { commitOrSettle } from './settle.js';
 
+/** Which machine made the endpoint: what it left over may be freed by no other. */
+export const HOST_ANNOTATION = 'calico-libnetwork/host';
+
 const DEFAULT_MTU = 1500;
 /** Longest wait for the inventory to learn a network's name. */
 const NAME_WAIT_MS = 1_000;
@@ -180,7 +183,8 @@ async function store(
   const { endpoint, profile } = plan;
   const key = resourceKey('workloadendpoints', endpoint.name, endpoint.namespace);
   const identity: Identity = { uid: randomUUID(), createdAt: new Date(context.clock.now()) };
-  const text = encodeWorkloadEndpoint(endpoint, identity);
+  const annotations = { [HOST_ANNOTATION]: context.hostUuid };
+  const text = encodeWorkloadEndpoint(endpoint, { ...identity, annotations });
   let { leases } = plan;
   const revision = await retryOnConflict(ATTEMPTS, async (attempt, current) => {
     if (current !== undefined) context.profiles.absorb(profile.name, current);
@@ -209,6 +213,7 @@ async function store(
     provisional: plan.provisional,
     sandboxKey: '',
     slot: 0,
+    subnets: [],
     routed: [],
     going: false,
   };

@@ -18,7 +18,9 @@ export interface EndpointRecord {
   readonly sandboxKey: string;
   /** Number of its gateway address within the sandbox, from 1; 0 while not joined. */
   readonly slot: number;
-  /** Networks that its Join routed through its own gateway. */
+  /** Where members of its network are, as CIDRs. */
+  readonly subnets: readonly string[];
+  /** Those of them that its Join routed through its own gateway; the rest go through a sibling's. */
   readonly routed: readonly string[];
   /** Its interface is on the way out. */
   readonly going: boolean;
@@ -29,6 +31,7 @@ interface BootRecord {
   readonly networkId: string;
   readonly sandboxKey: string;
   readonly slot: number;
+  readonly subnets: readonly string[];
   readonly routed: readonly string[];
   readonly provisional: boolean;
 }
@@ -77,11 +80,12 @@ export class EndpointBook {
 
   /** Writes what the next start of the daemon needs to know. */
   persist(record: EndpointRecord): void {
-    const { networkId, sandboxKey, slot, routed, provisional } = record;
+    const { networkId, sandboxKey, slot, subnets, routed, provisional } = record;
     this.#files.write(record.id, {
       networkId,
       sandboxKey,
       slot,
+      subnets,
       routed,
       provisional,
     } satisfies BootRecord);
@@ -108,6 +112,7 @@ export class EndpointBook {
       provisional: boot.provisional ?? false,
       sandboxKey: boot.sandboxKey ?? '',
       slot: boot.slot ?? 0,
+      subnets: boot.subnets ?? [],
       routed: boot.routed ?? [],
       going: false,
     });

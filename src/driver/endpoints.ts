@@ -42,6 +42,7 @@ export interface EndpointSettings {
 export interface EndpointsContext {
   readonly store: Store;
   readonly node: string;
+  readonly hostUuid: string;
   readonly settings: EndpointSettings;
   readonly networks: Networks;
   readonly book: EndpointBook;
@@ -58,9 +59,11 @@ export interface EndpointsContext {
   conflict(what: string, current: ReadonlyMap<string, Entry | undefined>): Fault;
   /** An endpoint that gave way: its record and interface go. */
   discard(record: EndpointRecord): void;
+  /** Brings the profiles of one container's endpoints in line with the networks that it is on now. */
+  shareGround(sandboxKey: string, signal?: AbortSignal): Promise<void>;
 }
 
-export type EndpointsDependencies = Omit<EndpointsContext, 'conflict' | 'discard'>;
+export type EndpointsDependencies = Omit<EndpointsContext, 'conflict' | 'discard' | 'shareGround'>;
 
 /** What the inventory learnt about an endpoint's container; other labels and annotations stay. */
 export interface EndpointChange {
@@ -83,6 +86,7 @@ export class Endpoints {
       conflict: (what, current) =>
         new ConflictFault(`${what} was changed by somebody else meanwhile`, current),
       discard: (record) => this.#discard(record),
+      shareGround: (sandboxKey, signal) => this.#shareGround(sandboxKey, signal),
     };
   }
 
@@ -123,9 +127,33 @@ export class Endpoints {
     const record = book.get(endpointId);
     if (record === undefined) return;
     if (record.interfaceIndex > 0) await veths.down(record.interfaceIndex);
-    const left = { ...record, sandboxKey: '', slot: 0, routed: [] };
+    const left = { ...record, sandboxKey: '', slot: 0, subnets: [], routed: [] };
     book.put(left);
     book.persist(left);
+    if (record.sandboxKey !== '') await this.#shareGround(record.sandboxKey);
+  }
+
+  /**
+   * Networks on one pool cannot be told apart by route: what a container sends to a member of its second
+   * network leaves with the address of its first. So on such interfaces it is a member of all of them: the
+   * kernel knows at once, the store by a commit that nobody waits for.
+   */
+  async #shareGround(sandboxKey: string, signal?: AbortSignal): Promise<void> {
+    const { book, programmer, log } = this.context;
+    const members = book.inSandbox(sandboxKey);
+    for (const member of members) {
+      const profiles = sharedProfiles(member, members);
+      if (profiles.join() === member.endpoint.profiles.join()) continue;
+      const next = { ...member, endpoint: { ...member.endpoint, profiles } };
+      book.put(next);
+      await programmer.program(localEndpoint(next), signal);
+      this.#rewrite(member.id, (text) => withProfiles(text, profiles)).catch((error: unknown) => {
+        log.warn(
+          { EndpointID: member.id, error: messageOf(error) },
+          'profiles of the endpoint could not be stored',
+        );
+      });
+    }
   }
 
   /** Policy goes at once, the pair is marked, then one commit. Throws when the store could not be told. */
@@ -185,11 +213,7 @@ export class Endpoints {
     const network = await networks.require(networkId, {});
     await profiles.ensure(store, automaticProfile(real, network.internal), this.context.clock);
     for (const { id } of waiting) {
-      const change = (text: string): string => {
-        const endpoint = { ...decodeWorkloadEndpoint(text), profiles: [real] };
-        return encodeWorkloadEndpoint(endpoint, UNUSED_IDENTITY, text);
-      };
-      await this.#rewrite(id, change, { provisional: false });
+      await this.#rewrite(id, (text) => withProfiles(text, [real]), { provisional: false });
     }
   }
 
@@ -284,6 +308,23 @@ function storedNow(
 ): { readonly text: string; readonly revision: bigint } | undefined {
   const entry = current.get(record.key);
   return entry === undefined ? undefined : { text: entry.value, revision: entry.revision };
+}
+
+function withProfiles(text: string, profiles: readonly string[]): string {
+  return encodeWorkloadEndpoint(
+    { ...decodeWorkloadEndpoint(text), profiles },
+    UNUSED_IDENTITY,
+    text,
+  );
+}
+
+/** Its own profile, and those of siblings whose networks have a subnet in common with its own. */
+function sharedProfiles(record: EndpointRecord, members: readonly EndpointRecord[]): string[] {
+  const siblings = members.filter(
+    (other) =>
+      other.id !== record.id && other.subnets.some((cidr) => record.subnets.includes(cidr)),
+  );
+  return [...new Set([record, ...siblings].flatMap(({ endpoint }) => endpoint.profiles[0] ?? []))];
 }
 
 function withMetadata(text: string, change: EndpointChange): string {

@@ -1,4 +1,5 @@
 export { createDriverMethods, type DriverCore, type DriverPluginOptions } from './plugin.js';
+export { HOST_ANNOTATION } from './create-endpoint.js';
 export { EndpointBook } from './endpoint-book.js';
 export { Endpoints, type EndpointChange, type EndpointSettings } from './endpoints.js';
 export { Networks } from './networks.js';

@@ -58,6 +58,7 @@ export async function join(
   context.book.put(joined);
   context.book.persist(joined);
   await context.programmer.program(localEndpoint(joined), signal);
+  await context.shareGround(joined.sandboxKey, signal);
   if (joined.endpoint.addresses.some(({ family }) => family === 6)) {
     await context.netlink.addAddress(joined.interfaceIndex, gatewayOf(6, joined.slot), 64);
   }
@@ -79,10 +80,9 @@ function placed(
       reason: 'no-slot',
     });
   const routedElsewhere = new Set(others.flatMap(({ routed }) => routed));
-  const routed = subnetsOf(context, network, record)
-    .map(String)
-    .filter((cidr) => !routedElsewhere.has(cidr));
-  return { ...record, sandboxKey, slot, routed };
+  const subnets = subnetsOf(context, network, record).map(String);
+  const routed = subnets.filter((cidr) => !routedElsewhere.has(cidr));
+  return { ...record, sandboxKey, slot, subnets, routed };
 }
 
 /** Where the network's other members are: its subnets, or the automatic pools. */

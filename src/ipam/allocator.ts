@@ -1,24 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { Fault, toFault, type Clock, type Log } from '../base/index.js';
 import { type CallOptions, type Store } from '../datastore/index.js';
-import {
-  Cidr,
-  heldAddresses,
-  holderOf,
-  poolOf,
-  type Address,
-  type BlockAttribute,
-  type Family,
-  type IpPool,
-} from '../model/index.js';
+import { heldAddresses, holderOf, type Address, type Cidr, type Family } from '../model/index.js';
 import { Assigner } from './assign.js';
-import { BlockCache, type CachedBlock } from './block-cache.js';
+import { ExplicitAssigner } from './assign-explicit.js';
+import { BlockCache } from './block-cache.js';
 import type { Catalog } from './catalog.js';
-import { ClaimQueue, openPoolOf, type BlockWork } from './claim-queue.js';
+import { ClaimQueue } from './claim-queue.js';
 import { HandleBook } from './handle-book.js';
 import { Leases, type Lease } from './leases.js';
 import {
-  describeHolder,
   endpointHandle,
   isOurs,
   isPoolHandle,
@@ -27,8 +18,8 @@ import {
   type Host,
 } from './owner.js';
 import type { PoolId } from './pool-id.js';
-import { candidatePools, describePools, requireNode } from './pools.js';
-import type { AllocationGate, BoundEndpoint, EndpointsByAddress } from './ports.js';
+import { candidatePools, requireNode } from './pools.js';
+import type { AllocationGate, EndpointsByAddress } from './ports.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
 export interface AddressRequest {
@@ -74,17 +65,14 @@ export interface OwnAddress {
   readonly claimedAt?: number;
 }
 
-/** An unbound address older than this belongs to a start that never came to an end. */
-const ABANDONED_MS = 60_000;
-
 /** Addresses from pools: one commit per claim and per release, none read in the steady state. */
 export class Allocator {
   readonly #options: AllocatorOptions;
   readonly #blocks: BlockCache;
   readonly #handles: HandleBook;
   readonly #leases = new Leases();
-  readonly #queue: ClaimQueue;
   readonly #assigner: Assigner;
+  readonly #explicit: ExplicitAssigner;
   readonly #releaser: Releaser;
 
   constructor(options: AllocatorOptions) {
@@ -104,19 +92,20 @@ export class Allocator {
     });
     this.#blocks = blocks;
     this.#handles = handles;
-    this.#queue = queue;
     this.#assigner = new Assigner({ store, node, catalog, blocks, queue, clock });
-    this.#releaser = new Releaser({
-      store,
+    const leases = this.#leases;
+    this.#explicit = new ExplicitAssigner({
       host,
       catalog,
       blocks,
       handles,
+      leases,
       queue,
       endpoints,
       clock,
-      log,
     });
+    const shared = { store, host, catalog, blocks, handles, queue, endpoints, clock, log };
+    this.#releaser = new Releaser(shared);
   }
 
   /** Reads this host's blocks, so that the first start needs no reads. */
@@ -163,7 +152,7 @@ export class Allocator {
             handle,
             signal: request.signal,
           })
-        : await this.#assignExplicit(request.address, request, attribute, handle);
+        : await this.#explicit.assign({ ...request, address: request.address, attribute, handle });
     if (request.holder === 'endpoint') {
       const { mac, poolId } = request;
       this.#leases.add({
@@ -202,128 +191,6 @@ export class Allocator {
         'address left over',
       );
     }
-  }
-
-  async #assignExplicit(
-    address: Address,
-    request: AddressRequest,
-    attribute: BlockAttribute,
-    handle: string,
-  ): Promise<Address> {
-    const { catalog } = this.#options;
-    const pool = this.#poolForExplicit(address, request);
-    const cidr = Cidr.of(address, pool.blockSize);
-    let record = await this.#blocks.fetch(cidr, request);
-    if (holderOf(record.block, address) !== undefined) record = await this.#refetch(cidr, request);
-    const holder = holderOf(record.block, address);
-    const takeOver =
-      holder === undefined ? undefined : await this.#mayTakeOver(address, holder, request);
-    if (takeOver === 'shared') return address;
-    if (catalog.config.value.strictAffinity && !this.#blocks.isOwn(record.block)) {
-      throw new Fault(
-        'refused',
-        `${address} is in block ${cidr} of ${record.block.affinity ?? 'nobody'} and strict affinity is on; use an address of this host's blocks`,
-        {
-          reason: 'strict-affinity',
-        },
-      );
-    }
-    this.#blocks.put(record);
-    const work = await this.#explicitWork(address, attribute, handle, holder, takeOver);
-    const claimed = await this.#queue.submit(cidr, work, request.signal);
-    takeOver?.evicted();
-    return claimed ?? address;
-  }
-
-  #poolForExplicit(address: Address, request: AddressRequest): IpPool {
-    const { catalog } = this.#options;
-    const pools = catalog.pools.map(({ value }) => value);
-    const pool = poolOf(pools, address);
-    const named = request.poolId.poolName;
-    if (pool === undefined || (named !== undefined && pool.name !== named)) {
-      throw new Fault(
-        'invalid',
-        `${address} is outside ${named === undefined ? 'every pool' : `pool ${named}`}; ${describePools(catalog.pools)}`,
-        {
-          reason: 'outside-pool',
-        },
-      );
-    }
-    if (pool.closed || !pool.allowedUses.includes('Workload')) {
-      throw new Fault(
-        'refused',
-        `pool ${pool.name} (${pool.cidr}) takes no workloads: it is disabled, being deleted, or its allowedUses lack Workload`,
-        {
-          reason: 'pool-closed',
-        },
-      );
-    }
-    return pool;
-  }
-
-  async #refetch(cidr: Cidr, options: CallOptions): Promise<CachedBlock> {
-    this.#blocks.forget(cidr);
-    return this.#blocks.fetch(cidr, options);
-  }
-
-  /**
-   * A taken address: `shared` for the gateway of networks on one pool; the dead endpoint of this host that
-   * has it, to be replaced; undefined for a claim of this host that never became an endpoint. Throws `exists` otherwise.
-   */
-  async #mayTakeOver(
-    address: Address,
-    holder: BlockAttribute,
-    request: AddressRequest,
-  ): Promise<BoundEndpoint | 'shared' | undefined> {
-    if (request.holder === 'pool' && isPoolHandle(holder.handle)) return 'shared';
-    if (
-      request.holder === 'endpoint' &&
-      isOurs(holder, this.#options.host) &&
-      !isPoolHandle(holder.handle)
-    ) {
-      const bound = this.#options.endpoints.holding(address);
-      if (bound === undefined && this.#isAbandoned(address, holder)) return undefined;
-      if (bound !== undefined && !(await bound.isLive(request.signal))) return bound;
-      if (bound !== undefined)
-        throw taken(address, `${bound.description}, ${describeHolder(holder)}`);
-    }
-    throw taken(address, describeHolder(holder));
-  }
-
-  #isAbandoned(address: Address, holder: BlockAttribute): boolean {
-    const since =
-      this.#leases.get(address)?.claimedAtMs ?? Date.parse(holder.secondary['timestamp'] ?? '');
-    return Number.isNaN(since) || this.#options.clock.now() - since > ABANDONED_MS;
-  }
-
-  async #explicitWork(
-    address: Address,
-    attribute: BlockAttribute,
-    handle: string,
-    replaced: BlockAttribute | undefined,
-    takeOver: BoundEndpoint | undefined,
-  ): Promise<BlockWork> {
-    const { catalog } = this.#options;
-    if (replaced?.handle !== undefined) await this.#handles.load(replaced.handle, {});
-    const also = await takeOver?.evict();
-    return {
-      type: 'claim',
-      handle,
-      ...(also === undefined ? {} : { also }),
-      apply: (edit, record, handles) => {
-        openPoolOf(catalog, record.cidr);
-        const now = edit.holderOf(address);
-        if (now !== undefined && now.text === replaced?.text) {
-          edit.release(address);
-          if (now.handle !== undefined) handles.add(now.handle, record.cidr, -1);
-        }
-        const holder = edit.claim(address, attribute);
-        if (holder !== undefined) throw taken(address, describeHolder(holder));
-        return address;
-      },
-      happened: (stored) =>
-        holderOf(stored, address)?.text === attribute.text ? address : undefined,
-    };
   }
 
   async release(
@@ -415,14 +282,4 @@ export class Allocator {
   get counts(): { readonly leases: number; readonly blocks: number } {
     return { leases: this.#leases.size, blocks: this.#blocks.all.length };
   }
-}
-
-function taken(address: Address, holder: string): Fault {
-  return new Fault(
-    'exists',
-    `${address} is taken by ${holder}; choose another address, or remove that one first ("calicoctl ipam show --ip=${address}")`,
-    {
-      reason: 'address-taken',
-    },
-  );
 }

@@ -39,6 +39,8 @@ export interface ReleaseOptions {
   readonly signal: AbortSignal;
   /** Restricts a replayed release to the holder that it was meant for. */
   readonly onlyHandle?: string;
+  /** Only if the handle still has this revision: any use of the address since the decision changes it. */
+  readonly onlyRevision?: bigint;
   /** Restricts a replayed release without a handle to holders since before then (milliseconds since the epoch). */
   readonly heldSinceBefore?: number;
 }
@@ -77,7 +79,7 @@ export class Releaser {
     if (handle !== undefined) await this.#deps.handles.load(handle, options);
     const done = await this.#deps.queue.submit(
       record.cidr,
-      this.#work(address, holder, handle ?? '', also),
+      this.#work(address, holder, also, options),
       options.signal,
     );
     bound?.evicted();
@@ -103,16 +105,20 @@ export class Releaser {
   #work(
     address: Address,
     holder: BlockAttribute,
-    handle: string,
     also: BlockWork['also'],
+    { onlyRevision }: ReleaseOptions,
   ): BlockWork {
-    const { catalog, clock } = this.#deps;
+    const { catalog, clock, handles } = this.#deps;
+    const handle = holder.handle ?? '';
     return {
       type: 'release',
       handle,
       ...(also === undefined ? {} : { also }),
       apply: (edit) => {
         if (edit.holderOf(address)?.text !== holder.text) return undefined;
+        // The commit compares the same revision, so nobody can slip in between.
+        if (onlyRevision !== undefined && handles.revisionOf(handle) !== onlyRevision)
+          return undefined;
         const cooling =
           catalog.config.value.ipCooldownSeconds > 0 ? coolingAttribute(clock.now()) : undefined;
         edit.release(address, cooling);

@@ -30,6 +30,8 @@ export interface Resource {
 export interface Identity {
   readonly uid: string;
   readonly createdAt: Date;
+  /** Only for objects that are made. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A `corrupt` fault for a stored value; `where` is its key or name. */
