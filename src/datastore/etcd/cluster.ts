@@ -149,8 +149,11 @@ export function createCluster(options: ClusterOptions): Cluster {
     const failures = error.causes.flatMap((cause) =>
       cause instanceof MemberError ? [cause.failure] : [],
     );
+    // A member that answered that it has no leader says more than those that are down.
     const last =
-      failures.find((failure) => failure.reason !== 'deadline') ?? earlier ?? failures[0];
+      earlier?.reason === 'no-leader'
+        ? earlier
+        : (failures.find((failure) => failure.reason !== 'deadline') ?? earlier ?? failures[0]);
     if (closing.signal.aborted) return closedFault(description);
     const fault = unreachable(last, signal);
     if (reached) log.warn({ endpoints: description, reason: fault.reason }, fault.message);

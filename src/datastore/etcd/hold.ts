@@ -112,12 +112,9 @@ async function keepAlive(
       return;
     }
     const asked = clock.monotonic();
+    const bound = Math.max(1, Math.min(life / 2, confirmed + life - asked));
     try {
-      const gone = await renew(
-        options,
-        lease,
-        AbortSignal.any([over, AbortSignal.timeout(life / 2)]),
-      );
+      const gone = await renew(options, lease, AbortSignal.any([over, AbortSignal.timeout(bound)]));
       if (released.aborted) return;
       if (gone !== undefined) {
         lost.abort(lostFault(key, gone));
