@@ -1,25 +1,12 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Fault } from '../base/index.js';
 import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../datastore/index.js';
-import {
-  Address,
-  Cidr,
-  hostInterfaceName,
-  ORCHESTRATOR,
-  profileName,
-  provisionalProfileName,
-  WORKLOAD,
-  workloadEndpointName,
-  type Profile,
-  type WorkloadEndpoint,
-} from '../model/index.js';
+import type { Profile } from '../model/index.js';
 import { encodeWorkloadEndpoint, type Identity } from '../model/v3/index.js';
+import { discardEndpoint, endpointConflict, type EndpointsContext } from './context.js';
 import type { EndpointRecord } from './endpoint-book.js';
-import type { EndpointsContext } from './endpoints.js';
-import type { Network } from './network-record.js';
-import { readEndpointOptions } from './options.js';
+import { leaseFor, planEndpoint, readMtu, type EndpointPlan } from './plan-endpoint.js';
 import type { AddressLease } from './ports.js';
-import { automaticProfile } from './profile-book.js';
 import type { CreateEndpointBody } from './schema.js';
 import { commitOrSettle } from './settle.js';
 
@@ -27,21 +14,10 @@ import { commitOrSettle } from './settle.js';
 export const HOST_ANNOTATION = 'calico-libnetwork/host';
 
 const DEFAULT_MTU = 1500;
-/** Longest wait for the inventory to learn a network's name. */
-const NAME_WAIT_MS = 1_000;
 const ATTEMPTS = 20;
 
 export interface CreatedInterface {
   readonly Interface: { readonly MacAddress?: string };
-}
-
-interface Plan {
-  readonly network: Network;
-  readonly leases: readonly AddressLease[];
-  readonly mac: string;
-  readonly profile: Profile;
-  readonly provisional: boolean;
-  readonly endpoint: WorkloadEndpoint;
 }
 
 /** CreateEndpoint: the veth pair, then one commit. Undoes its own steps when it fails: Docker will not. */
@@ -53,7 +29,7 @@ export async function createEndpoint(
   const existing = context.book.get(body.EndpointID);
   if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going)
     return answer(existing, body);
-  const plan = await makePlan(context, body, signal);
+  const plan = await planEndpoint(context, body, signal);
   const mtu =
     readMtu(plan.network) ??
     (context.settings.vethMtu > 0 ? context.settings.vethMtu : DEFAULT_MTU);
@@ -75,107 +51,9 @@ function answer(record: EndpointRecord, body: CreateEndpointBody): CreatedInterf
   return { Interface: given ? {} : { MacAddress: record.endpoint.mac } };
 }
 
-async function makePlan(
-  context: EndpointsContext,
-  body: CreateEndpointBody,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const network = await context.networks.require(body.NetworkID, { signal });
-  const addresses = addressesOf(body);
-  const given = (body.Interface?.MacAddress ?? '').toLowerCase();
-  const mac = given === '' ? randomMac() : checkedMac(given);
-  const leases = await Promise.all(
-    addresses.map((address) => leaseFor(context, address, given, signal)),
-  );
-  context.programmer.prepareAddresses(addresses);
-  const { profile: asked } = readEndpointOptions(body.Options ?? {});
-  const { name, provisional } = await profileOf(context, network, asked);
-  const endpoint: WorkloadEndpoint = {
-    namespace: context.settings.namespace,
-    name: workloadEndpointName(context.node, body.EndpointID),
-    node: context.node,
-    orchestrator: ORCHESTRATOR,
-    workload: WORKLOAD,
-    endpoint: body.EndpointID,
-    containerId: '',
-    interfaceName: hostInterfaceName(body.EndpointID),
-    mac,
-    addresses,
-    profiles: [name],
-    labels: {},
-    allowSpoofedSourcePrefixes: [],
-  };
-  const profile = automaticProfile(name, network.internal);
-  return { network, leases, mac, profile, provisional, endpoint };
-}
-
-function addressesOf(body: CreateEndpointBody): Address[] {
-  const texts = [body.Interface?.Address ?? '', body.Interface?.AddressIPv6 ?? ''].filter(
-    (text) => text !== '',
-  );
-  if (texts.length === 0) {
-    throw new Fault(
-      'invalid',
-      'the endpoint has no address; use the calico-ipam IPAM driver for the network',
-      { reason: 'no-address' },
-    );
-  }
-  return texts.map((text) => {
-    const parsed = Cidr.tryParseInterface(text);
-    if (parsed === undefined)
-      throw new Fault('invalid', `"${text.slice(0, 80)}" is no address in CIDR form`, {
-        reason: 'bad-address',
-      });
-    return parsed.address;
-  });
-}
-
-async function leaseFor(
-  context: EndpointsContext,
-  address: Address,
-  mac: string,
-  signal: AbortSignal,
-): Promise<AddressLease> {
-  const lease = await context.leases.leaseOf(address, signal);
-  if (lease === undefined) {
-    throw new Fault(
-      'refused',
-      `${address} was not given out by calico-ipam on this host, or was freed since; start the container again`,
-      {
-        reason: 'no-lease',
-      },
-    );
-  }
-  if (lease.mac !== '' && mac !== '' && lease.mac !== mac) {
-    throw new Fault(
-      'refused',
-      `${address} was given to the endpoint with MAC ${lease.mac}, not to ${mac}; start the container again`,
-      {
-        reason: 'other-mac',
-      },
-    );
-  }
-  return lease;
-}
-
-async function profileOf(
-  context: EndpointsContext,
-  network: Network,
-  asked: string | undefined,
-): Promise<{ readonly name: string; readonly provisional: boolean }> {
-  const explicit = asked ?? network.options['profile'];
-  if (explicit !== undefined) return { name: explicit, provisional: false };
-  const known =
-    network.name === ''
-      ? await context.names.waitFor(network.networkId, NAME_WAIT_MS)
-      : network.name;
-  if (known !== undefined) return { name: profileName(known), provisional: false };
-  return { name: provisionalProfileName(network.networkId), provisional: true };
-}
-
 async function store(
   context: EndpointsContext,
-  plan: Plan,
+  plan: EndpointPlan,
   id: string,
   interfaceIndex: number,
   signal: AbortSignal,
@@ -196,7 +74,7 @@ async function store(
       parts.transaction,
       key,
     );
-    if (!result.committed) throw context.conflict('the endpoint', result.current);
+    if (!result.committed) throw endpointConflict(result.current);
     parts.committed();
     return result.revision;
   });
@@ -272,25 +150,8 @@ async function transactionOf(
     ...[...stale].map(({ key }) => ({ key, value: null })),
   ];
   const transaction = { compares, writes, reads: compares.map(({ key }) => key) };
-  return { transaction, committed: () => [...stale].forEach((other) => context.discard(other)) };
-}
-
-function readMtu(network: Network): number | undefined {
-  const text = network.options['mtu'] ?? network.options['com.docker.network.driver.mtu'];
-  return text === undefined ? undefined : Number(text);
-}
-
-function checkedMac(text: string): string {
-  if (/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(text) && (parseInt(text.slice(0, 2), 16) & 1) === 0)
-    return text;
-  throw new Fault('invalid', `"${text.slice(0, 40)}" is no unicast MAC address`, {
-    reason: 'bad-mac',
-  });
-}
-
-/** Locally administered, unicast. */
-function randomMac(): string {
-  const bytes = randomBytes(6);
-  bytes[0] = 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return {
+    transaction,
+    committed: () => [...stale].forEach((other) => discardEndpoint(context, other)),
+  };
 }

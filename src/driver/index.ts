@@ -1,7 +1,9 @@
 export { createDriverMethods, type DriverCore, type DriverPluginOptions } from './plugin.js';
 export { HOST_ANNOTATION } from './create-endpoint.js';
 export { EndpointBook } from './endpoint-book.js';
-export { Endpoints, type EndpointChange, type EndpointSettings } from './endpoints.js';
+export type { EndpointSettings } from './context.js';
+export type { EndpointChange } from './endpoint-changes.js';
+export { Endpoints } from './endpoints.js';
 export { Networks } from './networks.js';
 export type { Network } from './network-record.js';
 export { ProfileBook } from './profile-book.js';

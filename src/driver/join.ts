@@ -1,7 +1,8 @@
 import { Fault } from '../base/index.js';
 import { Address, type Cidr, type Family } from '../model/index.js';
 import { localEndpoint, type EndpointRecord } from './endpoint-book.js';
-import type { EndpointsContext } from './endpoints.js';
+import type { EndpointsContext } from './context.js';
+import { shareGround } from './endpoint-changes.js';
 import type { Network } from './network-record.js';
 import type { JoinBody } from './schema.js';
 
@@ -58,7 +59,7 @@ export async function join(
   context.book.put(joined);
   context.book.persist(joined);
   await context.programmer.program(localEndpoint(joined), signal);
-  await context.shareGround(joined.sandboxKey, signal);
+  await shareGround(context, joined.sandboxKey, signal);
   if (joined.endpoint.addresses.some(({ family }) => family === 6)) {
     await context.netlink.addAddress(joined.interfaceIndex, gatewayOf(6, joined.slot), 64);
   }

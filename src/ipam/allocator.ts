@@ -19,6 +19,7 @@ import {
 } from './owner.js';
 import type { PoolId } from './pool-id.js';
 import { candidatePools, requireNode } from './pools.js';
+import { listOwnAddresses, type AddressLease, type OwnAddress } from './own-addresses.js';
 import type { AllocationGate, EndpointsByAddress } from './ports.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
@@ -45,24 +46,6 @@ export interface AllocatorOptions {
   readonly onUnknownClaim: (handle: string, block: Cidr) => void;
   /** 16 random bytes; tests may pass their own. */
   readonly random?: () => Buffer;
-}
-
-/** What CreateEndpoint has to compare and put again. */
-export interface AddressLease {
-  readonly address: Address;
-  readonly handle: string;
-  readonly handleRevision: bigint;
-  readonly handleValue: string;
-  readonly mac: string;
-}
-
-export interface OwnAddress {
-  readonly address: Address;
-  readonly handle: string;
-  readonly handleRevision: bigint;
-  readonly hostUuid: string;
-  /** Milliseconds since the epoch. */
-  readonly claimedAt?: number;
 }
 
 /** Addresses from pools: one commit per claim and per release, none read in the steady state. */
@@ -257,26 +240,9 @@ export class Allocator {
     await this.#handles.load(handle, options);
   }
 
-  /** Addresses of this very host that containers have or had, with the handle's revision: for the look for leftovers. */
-  async ownAddresses(options: CallOptions): Promise<readonly OwnAddress[]> {
-    const own: OwnAddress[] = [];
-    for (const { block } of this.#blocks.all) {
-      for (const { address, holder } of heldAddresses(block)) {
-        const { handle } = holder;
-        if (handle === undefined || isPoolHandle(handle) || !isOurs(holder, this.#options.host))
-          continue;
-        await this.#handles.load(handle, options);
-        const claimedAt = Date.parse(holder.secondary['timestamp'] ?? '');
-        own.push({
-          address,
-          handle,
-          handleRevision: this.#handles.revisionOf(handle),
-          hostUuid: holder.secondary['host'] ?? '',
-          ...(Number.isNaN(claimedAt) ? {} : { claimedAt }),
-        });
-      }
-    }
-    return own;
+  /** Addresses of this very host that containers have or had: for the look for leftovers. */
+  ownAddresses(options: CallOptions): Promise<readonly OwnAddress[]> {
+    return listOwnAddresses(this.#blocks.all, this.#handles, this.#options.host, options);
   }
 
   get counts(): { readonly leases: number; readonly blocks: number } {

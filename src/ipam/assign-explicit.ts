@@ -10,7 +10,8 @@ import {
 } from '../model/index.js';
 import type { BlockCache, CachedBlock } from './block-cache.js';
 import type { Catalog } from './catalog.js';
-import { openPoolOf, type BlockWork, type ClaimQueue } from './claim-queue.js';
+import { openPoolOf, type BlockWork } from './block-write.js';
+import type { ClaimQueue } from './claim-queue.js';
 import type { HandleBook } from './handle-book.js';
 import type { Leases } from './leases.js';
 import { describeHolder, isOurs, isPoolHandle, type Host } from './owner.js';

@@ -12,24 +12,15 @@ import {
   type IpPool,
 } from '../model/index.js';
 import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
-import type { BlockCache, CachedBlock } from './block-cache.js';
+import { findBlock, type FindBlockParts } from './find-block.js';
+import type { CachedBlock } from './block-cache.js';
 import type { Catalog, Versioned } from './catalog.js';
-import {
-  BLOCK_FULL,
-  BLOCK_LOST,
-  lost,
-  openPoolOf,
-  type BlockWork,
-  type ClaimQueue,
-} from './claim-queue.js';
+import { BLOCK_FULL, BLOCK_LOST, lost, openPoolOf, type BlockWork } from './block-write.js';
+import type { ClaimQueue } from './claim-queue.js';
 import { blockOrder, reservedIn } from './pools.js';
 
 /** Calico's default of blocks per host and family when the configuration says 0 (datamodel §2.1). */
 const DEFAULT_MAX_BLOCKS = 20;
-/** An empty block of another host may be taken over this long after it was claimed. */
-const RECLAIM_AGE_MS = 60_000;
-const SURVEY_CHUNK = 32;
-
 export interface AssignRequest {
   readonly pools: readonly Versioned<IpPool>[];
   /** `--ip-range`: only addresses inside. */
@@ -39,13 +30,8 @@ export interface AssignRequest {
   readonly signal: AbortSignal;
 }
 
-export interface AssignDependencies {
-  readonly store: Store;
-  readonly node: string;
-  readonly catalog: Catalog;
-  readonly blocks: BlockCache;
+export interface AssignDependencies extends FindBlockParts {
   readonly queue: ClaimQueue;
-  readonly clock: Clock;
 }
 
 /** Why a block gave no address, from a closed list. */
@@ -140,7 +126,7 @@ export class Assigner {
       throw this.#exhausted(request, owned, `this host has all ${limit} blocks it may have`, limit);
     if (!config.autoAllocateBlocks)
       throw this.#exhausted(request, owned, 'auto_allocate_blocks is off', limit);
-    const survey = await this.#survey(request, options);
+    const survey = await findBlock(this.#deps, request, options);
     if (survey === 'found') return 'try-again';
     const borrowed = config.strictAffinity ? undefined : await this.#borrow(survey, request);
     if (borrowed !== undefined) return borrowed;
@@ -163,83 +149,6 @@ export class Assigner {
     return pools.flatMap(({ value }) =>
       this.#deps.blocks.own(value.cidr.family).filter(({ cidr }) => value.cidr.containsCidr(cidr)),
     );
-  }
-
-  /** Looks at the pools' blocks from this host's start on: the first free one becomes a draft of ours, made by the first claim. */
-  async #survey(
-    request: AssignRequest,
-    options: CallOptions,
-  ): Promise<'found' | readonly CachedBlock[]> {
-    const { blocks, node } = this.#deps;
-    const seen: CachedBlock[] = [];
-    for (const { value: pool } of request.pools) {
-      const within =
-        request.range !== undefined && pool.cidr.containsCidr(request.range)
-          ? request.range
-          : pool.cidr;
-      let chunk: Cidr[] = [];
-      const order = blockOrder(pool, within, node);
-      for (let next = order.next(); ; next = order.next()) {
-        if (next.done !== true) chunk.push(next.value);
-        if (chunk.length === 0) break;
-        if (next.done !== true && chunk.length < (seen.length === 0 ? 1 : SURVEY_CHUNK)) continue;
-        const records = await blocks.survey(chunk, options);
-        chunk = [];
-        const free = records.find(
-          ({ revision, cidr }) => revision === 0n && !this.#whollyReserved(cidr),
-        );
-        if (free !== undefined) {
-          blocks.put(free);
-          return 'found';
-        }
-        seen.push(...records);
-      }
-    }
-    return (await this.#reclaim(seen, options)) ? 'found' : seen;
-  }
-
-  #whollyReserved(cidr: Cidr): boolean {
-    return this.#deps.catalog.reservations.some(({ cidrs }) =>
-      cidrs.some((reserved) => reserved.containsCidr(cidr)),
-    );
-  }
-
-  /** Takes over an empty block whose claim is old enough: block and both affinities in one commit. */
-  async #reclaim(seen: readonly CachedBlock[], options: CallOptions): Promise<boolean> {
-    const { clock, store, blocks, node } = this.#deps;
-    const oldest = clock.now() - RECLAIM_AGE_MS;
-    for (const record of seen) {
-      const owner = foreignHost(record.block, node);
-      if (owner === undefined || !isEmpty(record.block) || claimedAfter(record.block, oldest))
-        continue;
-      const theirs = await store.get(affinityKey(owner, record.cidr), options);
-      const edit = new BlockEdit(record.block);
-      edit.setAffinity(
-        hostAffinity(node),
-        new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
-      );
-      const block = edit.finish();
-      const result = await store.commit(
-        {
-          compares: [
-            { key: blockKey(record.cidr), revision: record.revision },
-            { key: affinityKey(node, record.cidr), revision: record.affinity.revision },
-            { key: affinityKey(owner, record.cidr), revision: theirs?.revision ?? 0n },
-          ],
-          writes: [
-            { key: blockKey(record.cidr), value: encodeBlock(block) },
-            { key: affinityKey(node, record.cidr), value: encodeAffinity('confirmed') },
-            ...(theirs === undefined ? [] : [{ key: theirs.key, value: null }]),
-          ],
-        },
-        options,
-      );
-      if (!result.committed) continue;
-      const affinity = { state: 'confirmed', revision: result.revision } as const;
-      blocks.put({ cidr: record.cidr, block, revision: result.revision, affinity });
-      return true;
-    }
-    return false;
   }
 
   /** A free address in somebody else's block (datamodel §2.7). */
@@ -284,16 +193,4 @@ export function addressOf(block: Block, attribute: BlockAttribute): Address | un
   const index = block.attributes.findIndex(({ text }) => text === attribute.text);
   const ordinal = index < 0 ? -1 : block.allocations.indexOf(index);
   return ordinal < 0 ? undefined : block.cidr.addressAt(ordinal);
-}
-
-/** The other host that owns the block, if a host does. */
-function foreignHost(block: Block, node: string): string | undefined {
-  const owner =
-    block.affinity?.startsWith('host:') === true ? block.affinity.slice('host:'.length) : undefined;
-  return owner === node ? undefined : owner;
-}
-
-function claimedAfter(block: Block, atMs: number): boolean {
-  const claimed = Date.parse(block.claimTime);
-  return !Number.isNaN(claimed) && claimed > atMs;
 }

@@ -1,40 +1,14 @@
-import { Fault, isFault, toFault, type Clock } from '../base/index.js';
+import { Fault, isFault, toFault } from '../base/index.js';
 import {
-  affinityKey,
-  blockKey,
   commitOrConflict,
   handleKey,
   retryOnConflict,
-  type Compare,
   type Entry,
   type Store,
-  type Transaction,
-  type Write,
 } from '../datastore/index.js';
-import { BlockEdit, isEmpty, poolOf, type Address, type Block, type Cidr } from '../model/index.js';
-import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
-import type { BlockCache, CachedBlock } from './block-cache.js';
-import type { Catalog } from './catalog.js';
-import { HandleEdit, type HandleBook } from './handle-book.js';
+import type { Address, Cidr } from '../model/index.js';
+import { planBlock, type BlockParts, type BlockPlan, type BlockWork } from './block-write.js';
 
-/** One claim or release inside one block. */
-export interface BlockWork {
-  /** Claims also compare what they were decided from: pool, IPAM configuration, Node. */
-  readonly type: 'claim' | 'release';
-  readonly handle: string;
-  /** Changes the edit and says which address; undefined when nothing is left to do. Throws to refuse this item alone. */
-  apply(edit: BlockEdit, record: CachedBlock, handles: HandleEdit): Address | undefined;
-  /** After a lost reply: the address if this item's change is in the stored block. */
-  happened(stored: Block): Address | undefined;
-  readonly also?: { readonly compares: readonly Compare[]; readonly writes: readonly Write[] };
-}
-
-/** Refusals that make the caller look for another block. */
-export const BLOCK_FULL = 'block-full';
-export const BLOCK_LOST = 'block-lost';
-
-/** Largest block value that is still written; etcd refuses requests above 1.5 MiB. */
-const MAX_BLOCK_BYTES = 1024 * 1024;
 /** etcd allows 128 operations in a transaction. */
 const MAX_GROUP = 40;
 const GROUP_ATTEMPTS = 3;
@@ -47,26 +21,8 @@ interface Item {
   reject(fault: Fault): void;
 }
 
-interface Planned {
-  readonly items: readonly { readonly item: Item; readonly address: Address | undefined }[];
-  /** Undefined when no item changes anything. */
-  readonly write: BlockWrite | undefined;
-}
-
-interface BlockWrite {
-  readonly next: Block;
-  readonly handles: HandleEdit;
-  readonly transaction: Transaction;
-  readonly confirmsAffinity: boolean;
-}
-
-export interface ClaimQueueOptions {
+export interface ClaimQueueOptions extends BlockParts {
   readonly store: Store;
-  readonly node: string;
-  readonly catalog: Catalog;
-  readonly blocks: BlockCache;
-  readonly handles: HandleBook;
-  readonly clock: Clock;
   /** A claim whose outcome could not be found out: the address may be taken for nobody. */
   readonly onUnknownClaim: (handle: string, block: Cidr) => void;
 }
@@ -125,7 +81,7 @@ export class ClaimQueue {
           this.#absorb(cidr, rest, current);
           rest = rest.filter((item) => !rejectOutdated(item, current));
         }
-        const planned = this.#plan(cidr, rest);
+        const planned = planBlock(this.#options, cidr, rest);
         rest = planned.items.map(({ item }) => item);
         await this.#commit(cidr, planned);
       });
@@ -147,83 +103,7 @@ export class ClaimQueue {
     }
   }
 
-  #plan(cidr: Cidr, items: readonly Item[]): Planned {
-    const { blocks, handles: book } = this.#options;
-    const record = blocks.get(cidr);
-    const accepted: { item: Item; address: Address | undefined }[] = [];
-    if (record === undefined) {
-      for (const item of items) item.reject(lost(cidr));
-      return { items: [], write: undefined };
-    }
-    const edit = new BlockEdit(record.block);
-    this.#collectCooled(edit, record.block);
-    const handles = new HandleEdit(book);
-    for (const item of items) {
-      try {
-        const address = item.work.apply(edit, record, handles);
-        if (address !== undefined)
-          handles.add(item.work.handle, cidr, item.work.type === 'claim' ? 1 : -1);
-        accepted.push({ item, address });
-      } catch (error) {
-        item.reject(toFault(error));
-      }
-    }
-    const changes = accepted.some(({ address }) => address !== undefined);
-    const write = changes ? this.#write(record, edit.finish(), handles, accepted) : undefined;
-    return { items: accepted, write };
-  }
-
-  #collectCooled(edit: BlockEdit, block: Block): void {
-    if (!block.attributes.some(({ releasedAt }) => releasedAt !== undefined)) return;
-    const { catalog, clock } = this.#options;
-    edit.collectCooled(clock.now() - catalog.config.value.ipCooldownSeconds * 1000);
-  }
-
-  #write(
-    record: CachedBlock,
-    next: Block,
-    handles: HandleEdit,
-    items: Planned['items'],
-  ): BlockWrite {
-    const { cidr } = record;
-    const { blocks, node } = this.#options;
-    const claims = items.some(({ item }) => item.work.type === 'claim');
-    const compares = new Map<string, bigint>([[blockKey(cidr), record.revision]]);
-    if (claims)
-      for (const { key, revision } of this.#decidedFrom(cidr)) compares.set(key, revision);
-    const own = blocks.isOwn(next);
-    if (own && claims) compares.set(affinityKey(node, cidr), record.affinity.revision);
-    const confirmsAffinity =
-      own && claims && (record.affinity.revision === 0n || record.affinity.state !== 'confirmed');
-    // A block that nobody owns and nothing uses goes, as in Calico.
-    const value = next.affinity === null && isEmpty(next) ? null : encodeBlock(next);
-    const writes: Write[] = [{ key: blockKey(cidr), value }];
-    if (confirmsAffinity)
-      writes.push({ key: affinityKey(node, cidr), value: encodeAffinity('confirmed') });
-    for (const handle of handles.handles)
-      compares.set(handleKey(handle), handles.revisionOf(handle));
-    writes.push(...handles.writes);
-    for (const { item } of items) {
-      for (const compare of item.work.also?.compares ?? [])
-        compares.set(compare.key, compare.revision);
-      writes.push(...(item.work.also?.writes ?? []));
-    }
-    if (claims && (value?.length ?? 0) > MAX_BLOCK_BYTES) throw tooLarge(cidr);
-    const transaction: Transaction = {
-      compares: [...compares].map(([key, revision]) => ({ key, revision })),
-      writes,
-      reads: [...new Set([...compares.keys(), ...blocks.keysOf(cidr)])],
-    };
-    return { next, handles, transaction, confirmsAffinity };
-  }
-
-  #decidedFrom(cidr: Cidr): readonly Compare[] {
-    const { catalog } = this.#options;
-    const pool = catalog.pools.find(({ value }) => value.cidr.containsCidr(cidr));
-    return [catalog.config, catalog.node, ...(pool === undefined ? [] : [pool])];
-  }
-
-  async #commit(cidr: Cidr, planned: Planned): Promise<void> {
+  async #commit(cidr: Cidr, planned: BlockPlan<Item>): Promise<void> {
     const { blocks, store } = this.#options;
     const { write } = planned;
     if (write !== undefined) {
@@ -292,25 +172,4 @@ function rejectOutdated(item: Item, current: ReadonlyMap<string, Entry | undefin
     }),
   );
   return true;
-}
-
-/** The pool whose block this is, when it still takes new addresses; throws `block-lost` otherwise. */
-export function openPoolOf(catalog: Catalog, cidr: Cidr): void {
-  const pool = poolOf(
-    catalog.pools.map(({ value }) => value),
-    cidr.base,
-  );
-  if (pool === undefined || pool.closed) throw lost(cidr);
-}
-
-export function lost(cidr: Cidr): Fault {
-  return new Fault('conflict', `block ${cidr} is not this host's any more`, { reason: BLOCK_LOST });
-}
-
-function tooLarge(cidr: Cidr): Fault {
-  return new Fault(
-    'exhausted',
-    `block ${cidr} would grow past 1 MiB, which etcd refuses; use a pool with a larger blockSize number (smaller blocks)`,
-    { reason: 'block-too-large' },
-  );
 }

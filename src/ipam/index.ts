@@ -1,9 +1,5 @@
-export {
-  Allocator,
-  type AddressRequest,
-  type AllocatorOptions,
-  type OwnAddress,
-} from './allocator.js';
+export { Allocator, type AddressRequest, type AllocatorOptions } from './allocator.js';
+export type { AddressLease, OwnAddress } from './own-addresses.js';
 export { Catalog } from './catalog.js';
 export { blockOrder } from './pools.js';
 export {

@@ -4,7 +4,8 @@ import { Cidr, holderOf, poolOf, type Address, type BlockAttribute } from '../mo
 import { coolingAttribute } from '../model/v3/index.js';
 import type { BlockCache, CachedBlock } from './block-cache.js';
 import type { Catalog } from './catalog.js';
-import type { BlockWork, ClaimQueue } from './claim-queue.js';
+import type { BlockWork } from './block-write.js';
+import type { ClaimQueue } from './claim-queue.js';
 import type { HandleBook } from './handle-book.js';
 import { isOurs, isPoolHandle, poolHandle, type Host } from './owner.js';
 import type { EndpointsByAddress } from './ports.js';

@@ -1,0 +1,49 @@
+import { type Clock, type Log } from '../base/index.js';
+import { ConflictFault, type Entry, type Store } from '../datastore/index.js';
+import type { Netlink } from '../netlink/index.js';
+import type { EndpointBook, EndpointRecord } from './endpoint-book.js';
+import type { Networks } from './networks.js';
+import type { AddressLeases, EndpointProgrammer, NetworkNames, PoolRequests } from './ports.js';
+import type { ProfileBook } from './profile-book.js';
+import type { Veths } from './veth.js';
+import type { WriteQueue } from './write-queue.js';
+
+export interface EndpointSettings {
+  /** Calico namespace of the endpoints. */
+  readonly namespace: string;
+  /** Name of the interface in the container, before its number. */
+  readonly interfacePrefix: string;
+  /** 0: 1500. */
+  readonly vethMtu: number;
+}
+
+/** Everything that the calls of an endpoint share. */
+export interface EndpointsContext {
+  readonly store: Store;
+  readonly node: string;
+  readonly hostUuid: string;
+  readonly settings: EndpointSettings;
+  readonly networks: Networks;
+  readonly book: EndpointBook;
+  readonly profiles: ProfileBook;
+  readonly writes: WriteQueue;
+  readonly veths: Veths;
+  readonly netlink: Netlink;
+  readonly programmer: EndpointProgrammer;
+  readonly names: NetworkNames;
+  readonly leases: AddressLeases;
+  readonly pools: PoolRequests;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What a failed compare of an endpoint's commit becomes, for `retryOnConflict`. */
+export function endpointConflict(current: ReadonlyMap<string, Entry | undefined>): ConflictFault {
+  return new ConflictFault('the endpoint was changed by somebody else meanwhile', current);
+}
+
+/** An endpoint that gave way: its record and interface go. */
+export function discardEndpoint({ book, veths }: EndpointsContext, record: EndpointRecord): void {
+  if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
+  book.remove(record.id);
+}
