@@ -1,10 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from './fault.js';
 
-/** A signal that fires after `ms`, or when any of the others does. */
+/**
+ * A signal that fires after `ms` with a `TimeoutError`, or when any of the others does. Made by hand:
+ * in Node 20 a signal of `AbortSignal.any` over `AbortSignal.timeout` is collected as garbage
+ * although somebody listens, and then never fires. The timer does not keep the process.
+ */
 export function deadline(ms: number, ...others: readonly (AbortSignal | undefined)[]): AbortSignal {
-  const parents = others.filter((signal): signal is AbortSignal => signal !== undefined);
-  return AbortSignal.any([AbortSignal.timeout(ms), ...parents]);
+  const controller = new AbortController();
+  const { signal } = controller;
+  for (const parent of others) {
+    if (parent === undefined) continue;
+    if (parent.aborted) {
+      controller.abort(parent.reason);
+      return signal;
+    }
+    const follow = (): void => controller.abort(parent.reason);
+    parent.addEventListener('abort', follow, { once: true, signal });
+  }
+  const timer = setTimeout(() => {
+    controller.abort(new DOMException(`${ms} ms are over`, 'TimeoutError'));
+  }, ms);
+  timer.unref();
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  return signal;
 }
 
 /** Waits `ms`; rejects with the fault of `abortFault` when the signal fires first. */

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { deadline } from './abort.js';
 import { Fault } from './fault.js';
 
 export interface ExecOptions {
@@ -29,7 +30,7 @@ export async function exec(
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const bound = AbortSignal.timeout(options.timeoutMs ?? 10_000);
+  const bound = deadline(options.timeoutMs ?? 10_000);
   const signal = options.signal ? AbortSignal.any([bound, options.signal]) : bound;
   const limit = options.maxOutput ?? 4 * 1024 * 1024;
   return new Promise((resolve, reject) => {
