@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,20 +27,31 @@ function list(directory: string, pattern = /./): string[] {
     .map((name) => join(directory, name));
 }
 
-/** Network namespaces by the processes in them: unnamed ones show up nowhere else. */
-function processNamespaces(): string[] {
-  const found = new Map<string, string>();
+/** Set for everything that the run starts, and inherited: a process that has it and outlives its test was left behind. */
+export const RUN_MARK = 'CALICO_TEST_RUN';
+
+function markedProcesses(): string[] {
+  const mark = process.env[RUN_MARK];
+  if (mark === undefined) return [];
+  const found: string[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      const namespace = readlinkSync(`/proc/${pid}/ns/net`);
-      if (found.has(namespace)) continue;
+      if (Number(pid) === process.pid) continue;
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      if (!environment.includes(`${RUN_MARK}=${mark}`)) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      found.set(namespace, `process ${pid}: ${command.slice(0, 120)}`);
+      if (command !== '') found.push(`process ${pid}: ${command.slice(0, 120)}`);
     } catch {
       // The process ended meanwhile.
     }
   }
-  return [...found].map(([namespace, process]) => `network namespace ${namespace} (${process})`);
+  return found;
+}
+
+/** Folders and control groups of this run's lab hosts, and whatever else is named after the project. */
+function isOwnName(path: string): boolean {
+  const name = path.split('/').at(-1) ?? '';
+  return !name.startsWith('calico-lab-') || name.startsWith(`calico-lab-${process.env[RUN_MARK]}-`);
 }
 
 function cgroups(): string[] {
@@ -52,7 +63,7 @@ function cgroups(): string[] {
       return [];
     }
   });
-  return [...list(root, /^calico-/), ...below].map((path) => `cgroup ${path}`);
+  return [...list(root, /^calico-/), ...below].filter(isOwnName).map((path) => `cgroup ${path}`);
 }
 
 export async function takePicture(): Promise<Picture> {
@@ -72,22 +83,21 @@ export async function takePicture(): Promise<Picture> {
       (line) => `route ${line.replace(/ expires \d+sec/, '').trim()}`,
     ),
     ...mounts.map((line) => `mount ${line.split(' ').slice(0, 3).join(' ')}`),
-    ...list(tmpdir(), /^calico-/).map((path) => `file ${path}`),
+    ...list(tmpdir(), /^calico-/)
+      .filter(isOwnName)
+      .map((path) => `file ${path}`),
     ...['/run/docker/plugins', '/run/calico', '/var/lib/calico'].flatMap((folder) =>
       list(folder).map((path) => `file ${path}`),
     ),
-    ...processNamespaces(),
+    ...markedProcesses(),
     ...cgroups(),
   ]);
 }
 
 /** What is there now and was not before. The kernel takes namespaces down late, so it is looked at for up to 10 s. */
 export async function leftovers(before: Picture): Promise<string[]> {
-  // A namespace inherited by a process that was there before is listed under another process then.
-  const key = (line: string): string => line.replace(/ \(process .*/, '');
-  const known = new Set([...before].map(key));
   for (let tries = 0; ; tries += 1) {
-    const left = [...(await takePicture())].filter((line) => !known.has(key(line)));
+    const left = [...(await takePicture())].filter((line) => !before.has(line));
     if (left.length === 0 || tries === 20) return left;
     await delay(500);
   }

@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { leftovers, takePicture } from './leftovers.js';
+import { leftovers, RUN_MARK, takePicture } from './leftovers.js';
 import { runFile } from './run-file.js';
 import { add, emptyTally, summaryLine } from './tally.js';
 
@@ -17,6 +17,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { long: { type: 'boolean', default: false }, seconds: { type: 'string' } },
 });
+// Inherited by everything that the tests start.
+process.env[RUN_MARK] = String(process.pid);
 const begin = performance.now();
 const limitMs = values.seconds === undefined ? Infinity : Number(values.seconds) * 1000;
 const total = emptyTally();
