@@ -36,6 +36,7 @@ export interface DaemonCoreOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly pending: Pending;
+  readonly onNetworkCount: (count: number) => void;
   /** Stops everything. */
   readonly signal: AbortSignal;
 }
@@ -88,7 +89,7 @@ export async function startDaemonCore(options: DaemonCoreOptions): Promise<Daemo
 }
 
 async function start(options: DaemonCoreOptions, closers: Closers): Promise<DaemonCore> {
-  const { config, log, clock, signal } = options;
+  const { config, log, signal } = options;
   const { uuid } = await loadHostUuid(config.stateDir);
   const recorded = await recordedDatastore(config.stateDir);
   const chosen = chooseStore({
@@ -171,6 +172,7 @@ async function wire(
       runDir,
       drivers: { driver: driverName, ipamDriver: ipamDriverName },
       onUnknownClaim: (handle, block) => recordUnknownClaim(pending, handle, block, log),
+      onNetworkCount: options.onNetworkCount,
       clock,
       log,
     },

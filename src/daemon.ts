@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   backoff,
@@ -11,7 +11,7 @@ import {
   toFault,
   type Log,
 } from './base/index.js';
-import type { DaemonConfig } from './config/index.js';
+import type { DaemonConfig, NetworkScope } from './config/index.js';
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
@@ -22,6 +22,7 @@ export interface DaemonOptions {
   readonly config: DaemonConfig;
   readonly version: string;
   readonly osHostname: string;
+  readonly scope: NetworkScope;
   /** Listening sockets that systemd passed, by the position of their ListenStream. */
   readonly passedSockets: { readonly network?: number; readonly ipam?: number };
   readonly log: Log;
@@ -136,7 +137,7 @@ function createServers(
   const driverMethods = createDriverMethods({
     ...common,
     core: async (signal) => (await coreOf(behind, signal)).plugin.driver,
-    scope: config.scope === 'global' ? 'global' : 'local',
+    scope: options.scope,
   });
   const ipamMethods = createIpamMethods({
     ...common,
@@ -179,7 +180,8 @@ async function keepTrying(
   pending: Pending,
   signal: AbortSignal,
 ): Promise<DaemonCore> {
-  const { config, log, version, osHostname } = options;
+  const { config, log, version, osHostname, scope } = options;
+  const onNetworkCount = (count: number): void => keepScope(config.stateDir, scope, count);
   await sleep(LOAD_AFTER_MS, signal);
   const { startDaemonCore } = await import('./daemon-core.js');
   for (const pause of backoff(250, 5_000)) {
@@ -191,6 +193,7 @@ async function keepTrying(
         log,
         clock: systemClock,
         pending,
+        onNetworkCount,
         signal,
       });
       behind.core = core;
@@ -215,6 +218,18 @@ async function keepTrying(
     await sleep(pause, signal);
   }
   throw new Fault('internal', 'invariant broken: back-off ended');
+}
+
+/** While networks exist their scope is on file: the next start must not answer another one. */
+function keepScope(stateDir: string, scope: NetworkScope, networks: number): void {
+  const path = scopeFile(stateDir);
+  if (networks === 0) rmSync(path, { force: true });
+  else if (!existsSync(path)) writeFileSync(path, scope, { mode: 0o600 });
+}
+
+/** Where `keepScope` writes. */
+export function scopeFile(stateDir: string): string {
+  return join(stateDir, 'network-scope');
 }
 
 function explained(fault: Fault): Fault {

@@ -1,6 +1,13 @@
 import { createLog, isFault, messageOf, type Log } from './base/index.js';
-import { checkConfig, loadDaemonConfig, systemInputs, type ConfigInputs } from './config/index.js';
-import { startDaemon } from './daemon.js';
+import {
+  checkConfig,
+  findScope,
+  loadDaemonConfig,
+  refuseChangedScope,
+  systemInputs,
+  type ConfigInputs,
+} from './config/index.js';
+import { scopeFile, startDaemon } from './daemon.js';
 import { VERSION } from './version.js';
 
 const HELP = `calico-libnetwork: Calico networking and addresses for Docker containers, one daemon per host.
@@ -41,10 +48,13 @@ async function run(inputs: ConfigInputs): Promise<number | undefined> {
     log.info('disabled by configuration (enabled: false)');
     return 0;
   }
+  const scope = findScope(inputs, config.scope);
+  refuseChangedScope(scope, inputs.readFile(scopeFile(config.stateDir))?.trim());
   const daemon = await startDaemon({
     config,
     version: VERSION,
     osHostname: inputs.osHostname,
+    scope: scope.scope,
     passedSockets: passedSockets(inputs.env),
     log,
   });

@@ -41,6 +41,8 @@ export interface PluginCoreOptions {
   readonly drivers: { readonly driver: string; readonly ipamDriver: string };
   /** A claim may have succeeded unseen: free later what the handle holds. */
   readonly onUnknownClaim: (handle: string, block: Cidr) => void;
+  /** Told how many networks this host has, after each change. */
+  readonly onNetworkCount: (count: number) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -119,7 +121,7 @@ async function assemble(
     pools,
     profiles,
     names: options.drivers,
-    clock,
+    onCount: options.onNetworkCount,
     log,
   });
   const book = new EndpointBook(new JsonFiles(join(options.runDir, 'endpoints')));

@@ -1,4 +1,4 @@
-import { Fault, type Clock, type Log } from '../base/index.js';
+import { Fault, type Log } from '../base/index.js';
 import {
   commitOrConflict,
   networkRecordKey,
@@ -28,7 +28,8 @@ export interface NetworksOptions {
   readonly pools: PoolRequests;
   readonly profiles: ProfileBook;
   readonly names: { readonly driver: string; readonly ipamDriver: string };
-  readonly clock: Clock;
+  /** Told how many networks this host has, after each change. */
+  readonly onCount: (count: number) => void;
   readonly log: Log;
 }
 
@@ -113,6 +114,7 @@ export class Networks {
     }
     const { revision } = result;
     this.#known.set(network.networkId, { network, revision, text });
+    this.#options.onCount(this.#known.size);
   }
 
   #networkOf(body: CreateNetworkBody): Network {
@@ -195,6 +197,7 @@ export class Networks {
       await commitOrConflict(store, transaction, 'the network record', options);
     });
     this.#known.delete(networkId);
+    this.#options.onCount(this.#known.size);
   }
 
   /** The automatic profile goes with its network unless a user changed it or another network may use it. */

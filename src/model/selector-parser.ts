@@ -26,11 +26,6 @@ export type SelectorNode =
 
 export type CompareOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with';
 
-type Token =
-  | { readonly type: 'word'; readonly text: string; readonly at: number }
-  | { readonly type: 'string'; readonly text: string; readonly at: number }
-  | { readonly type: 'symbol'; readonly text: string; readonly at: number };
-
 /** Operators that are words; the spellings without a space are Calico's older ones. */
 const WORD_OPERATOR =
   /(?:contains|starts[ \t]*with|ends[ \t]*with|not[ \t]*in|in)(?![A-Za-z0-9_./-])/y;

@@ -54,9 +54,10 @@ t.test('blocks that contradict themselves are refused', async (t) => {
       [0, 1],
     ],
   ]) {
-    t.throws(() => decodeBlock(JSON.stringify({ ...base, allocations, unallocated }), NOW), {
-      kind: 'corrupt',
-    });
+    t.throws(
+      () => decodeBlock(JSON.stringify({ ...base, allocations, unallocated }), NOW),
+      /cannot be read/,
+    );
   }
   t.throws(() => decodeBlock('nonsense', NOW), /cannot be read/);
   t.throws(() => decodeBlock('{"cidr":"\\u0000int:5"}', NOW), /cannot be read/);
