@@ -63,6 +63,19 @@ export async function deleteFlows(
   return deleted;
 }
 
+/** Original and reply source of every flow, as text. */
+export async function flowSources(socket: Requests): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const family of families) {
+    for (const message of await socket.dump(listFlowsRequest(family))) {
+      for (const source of decodeFlow(message)?.sources ?? []) {
+        if (source !== undefined) found.add(source.toString());
+      }
+    }
+  }
+  return found;
+}
+
 async function findFlows(
   socket: Requests,
   family: Family,

@@ -1,6 +1,10 @@
 export { errnoOf } from './errno.js';
 export { createKernelNetlink, type KernelNetlinkOptions } from './kernel.js';
+export { listenToKernel, type KernelListener } from './listen.js';
 export { asListed, routeKey } from './listed-route.js';
 export * from './memory.js';
 export * from './port.js';
+export { NETLINK_NETFILTER } from './request.js';
+export { isOwnPort } from './socket-table.js';
 export { readSysctl, writeSysctl } from './sysctl.js';
+export type { Message } from './wire.js';

@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.js';
 import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
-import { deleteFlows } from './conntrack.js';
+import { deleteFlows, flowSources } from './conntrack.js';
 import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
 import { checkLinkName, checkMac, isLinkName } from './link-name.js';
 import {
@@ -144,6 +144,10 @@ class KernelNetlink implements Netlink {
   async deleteFlows(addresses: readonly Address[]): Promise<number> {
     if (addresses.length === 0) return 0;
     return deleteFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), addresses);
+  }
+
+  async flowSources(): Promise<ReadonlySet<string>> {
+    return flowSources(await this.#slowNetfilter.get());
   }
 
   monitor(listener: (event: KernelEvent) => void): { close(): void } {

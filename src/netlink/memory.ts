@@ -160,6 +160,12 @@ export class MemoryNetlink implements Netlink {
     return before - kept.length;
   }
 
+  async flowSources(): Promise<ReadonlySet<string>> {
+    this.#enter('flowSources');
+    const sources = this.flows.flatMap((flow) => [flow.originalSource, flow.replySource]);
+    return new Set(sources.map(String));
+  }
+
   monitor(listener: (event: KernelEvent) => void): { close(): void } {
     this.#listeners.add(listener);
     return { close: () => void this.#listeners.delete(listener) };

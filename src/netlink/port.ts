@@ -84,6 +84,8 @@ export interface Netlink {
   }): Promise<void>;
   /** Deletes every conntrack flow whose original or reply source is one of the addresses; none found is success. Never flushes the table. */
   deleteFlows(addresses: readonly Address[]): Promise<number>;
+  /** Original and reply source, as text, of every conntrack flow. Walks the table off the event loop, 10 ms and more. */
+  flowSources(): Promise<ReadonlySet<string>>;
   monitor(listener: (event: KernelEvent) => void): { close(): void };
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
-import { Fault, messageOf } from '../base/fault.js';
+import { Fault, isFault } from '../base/fault.js';
 import { faultOfErrno } from './errno.js';
+import { closeLater, lost, openRaw, survivesOverrun } from './raw-socket.js';
 import {
   Answer,
   ANSWER_BOUND_MS,
@@ -12,10 +13,9 @@ import { decodeMessages, encodeMessage, NLM_F_ACK, NLM_F_REQUEST, type Message }
 
 /**
  * Requests under way at once. Their answers wait in the receive buffer until the event loop reads
- * them, and a buffer that overflows costs the socket; 32 answers always fit into the default size.
+ * them; 32, and half the buffer for a dump, always fit into its default size.
  */
 const WINDOW = 32;
-const RECEIVE_BUFFER = 8 * 1024 * 1024;
 
 interface Pending {
   readonly request: NetlinkRequest;
@@ -41,7 +41,6 @@ export class RequestSocket implements Requests {
 
   constructor(raw: RawNetlinkSocket) {
     this.#raw = raw;
-    raw.unref();
     raw.on('message', (datagram, from) => {
       if (from.port === 0) this.#receive(datagram);
     });
@@ -145,88 +144,14 @@ export class RequestSocket implements Requests {
   }
 }
 
-/** A socket that hears of what others change. */
-export interface Subscription {
-  close(): void;
-}
-
-/**
- * Joins multicast groups. `onEnd` is told once when the socket is lost; ENOBUFS is the usual reason,
- * events came faster than they were read: subscribe again and look at everything.
- */
-export async function subscribe(
-  protocol: number,
-  groups: readonly number[],
-  onMessage: (message: Message) => void,
-  onEnd: (fault: Fault) => void,
-): Promise<Subscription> {
-  const raw = await openRaw(protocol);
-  let open = true;
-  const end = (): void => {
-    if (open) void closeLater(raw);
-    open = false;
-  };
-  const fail = (error: unknown): void => {
-    const told = open;
-    end();
-    if (told) onEnd(lost(error));
-  };
-  raw.on('error', fail);
-  raw.on('message', (datagram) => {
-    try {
-      for (const message of decodeMessages(datagram)) if (open) onMessage(message);
-    } catch (error) {
-      fail(error);
-    }
-  });
-  try {
-    raw.setRecvBufferSize(RECEIVE_BUFFER);
-    for (const group of groups) raw.addMembership(group);
-  } catch (error) {
-    end();
-    throw lost(error);
-  }
-  raw.unref();
-  return { close: end };
-}
-
+/** Throws `unavailable`. */
 export async function openRequestSocket(protocol: number): Promise<RequestSocket> {
-  return new RequestSocket(await openRaw(protocol));
-}
-
-/**
- * Loaded on first use, and only the socket layer: the package's main entry brings protocol tables
- * that are not used here and cost 9 MiB and 50 ms.
- */
-async function openRaw(protocol: number): Promise<RawNetlinkSocket> {
+  const raw = await openRaw(protocol);
   try {
-    const binding = await import('netlink/dist/raw.js');
-    return new binding.RawNetlinkSocket(protocol);
+    await survivesOverrun(raw, protocol);
   } catch (error) {
-    throw new Fault('unavailable', `no netlink socket can be opened: ${messageOf(error)}`, {
-      reason: 'no-netlink',
-      cause: error,
-    });
+    // The window alone must do then: it never lets answers pile up to an overrun.
+    if (!isFault(error, 'unavailable')) throw error;
   }
-}
-
-/**
- * Never at once: the caller may run inside the addon's poll callback (every awaited answer does),
- * and that goes on to use what closing frees.
- */
-function closeLater(raw: RawNetlinkSocket): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(() => {
-      raw.close();
-      resolve();
-    });
-  });
-}
-
-function lost(error: unknown): Fault {
-  if (error instanceof Fault) return error;
-  return new Fault('unavailable', `the netlink socket was lost: ${messageOf(error)}`, {
-    reason: 'socket-lost',
-    cause: error,
-  });
+  return new RequestSocket(raw);
 }

@@ -1,4 +1,5 @@
-import { Fault, messageOf } from '../base/fault.js';
+import { Fault } from '../base/fault.js';
+import { loadLibc, type Libc } from './libc.js';
 import {
   Answer,
   ANSWER_BOUND_MS,
@@ -14,15 +15,6 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 /** The kernel fills datagrams of a dump up to 32 KiB. */
 const DATAGRAM = 64 * 1024;
-
-/** The C library's calls; the asynchronous ones run on a thread of libuv's pool. */
-interface Libc {
-  socket(protocol: number): number;
-  limitReceive(descriptor: number): number;
-  send(descriptor: number, data: Buffer): Promise<number>;
-  receive(descriptor: number, into: Buffer): Promise<number>;
-  close(descriptor: number): void;
-}
 
 /**
  * A request socket for work that holds its thread in the kernel, where deleting a veth pair takes
@@ -47,9 +39,12 @@ export class ThreadedSocket implements Requests {
   /** Throws `unavailable` when koffi or the C library cannot be used, or no socket is to be had. */
   static async open(protocol: number): Promise<ThreadedSocket> {
     const libc = await loadLibc();
-    const descriptor = libc.socket(protocol);
+    const descriptor = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
     if (descriptor < 0) throw unusable('socket() failed');
-    if (libc.limitReceive(descriptor) !== 0) {
+    // struct timeval of a 64-bit system: seconds, microseconds.
+    const bound = Buffer.alloc(16);
+    bound.writeBigInt64LE(BigInt(ANSWER_BOUND_MS / 1000));
+    if (libc.setOption(descriptor, SOL_SOCKET, SO_RCVTIMEO, bound) !== 0) {
       libc.close(descriptor);
       throw unusable('its receive timeout cannot be set');
     }
@@ -111,48 +106,8 @@ export class ThreadedSocket implements Requests {
   }
 }
 
-let loaded: Promise<Libc> | undefined;
-
-/** Once in the process: koffi keeps every function that it was told of. */
-function loadLibc(): Promise<Libc> {
-  loaded ??= declareLibc().catch((error: unknown) => {
-    throw unusable(messageOf(error), error);
-  });
-  return loaded;
-}
-
-async function declareLibc(): Promise<Libc> {
-  const { default: koffi } = await import('koffi');
-  const library = koffi.load('libc.so.6');
-  const socket = library.func('int socket(int domain, int type, int protocol)');
-  const setOption = library.func(
-    'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
-  );
-  const send = library.func('int64_t send(int fd, const void *data, size_t length, int flags)');
-  const receive = library.func('int64_t recv(int fd, void *into, size_t length, int flags)');
-  const close = library.func('int close(int fd)');
-  // struct timeval of a 64-bit system: seconds, microseconds.
-  const bound = Buffer.alloc(16);
-  bound.writeBigInt64LE(BigInt(ANSWER_BOUND_MS / 1000));
-  const threaded = (call: typeof send, descriptor: number, buffer: Buffer): Promise<number> =>
-    new Promise((resolve, reject) => {
-      call.async(descriptor, buffer, buffer.length, 0, (error: unknown, result: unknown) => {
-        if (error === null || error === undefined) resolve(Number(result));
-        else reject(unusable(messageOf(error), error));
-      });
-    });
-  return {
-    socket: (protocol) => Number(socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol)),
-    limitReceive: (fd) => Number(setOption(fd, SOL_SOCKET, SO_RCVTIMEO, bound, bound.length)),
-    send: (fd, data) => threaded(send, fd, data),
-    receive: (fd, into) => threaded(receive, fd, into),
-    close: (fd) => void close(fd),
-  };
-}
-
-function unusable(why: string, cause?: unknown): Fault {
+function unusable(why: string): Fault {
   return new Fault('unavailable', `no netlink socket off the event loop: ${why}`, {
     reason: 'no-netlink',
-    cause,
   });
 }

@@ -1,6 +1,6 @@
 import { Fault, messageOf } from '../base/fault.js';
+import { isOwnPort, NETLINK_NETFILTER } from '../netlink/index.js';
 import type { Engine, Mode, Outcome } from './engine.js';
-import { isOwnNetlinkPort } from './own-ports.js';
 
 const SONAME = 'libnftables.so.1';
 const CONTEXT_DEFAULT = 0;
@@ -59,7 +59,7 @@ class LibraryEngine implements Engine {
   }
 
   owns(port: number): boolean {
-    return isOwnNetlinkPort(port);
+    return isOwnPort(NETLINK_NETFILTER, port);
   }
 
   async close(): Promise<void> {

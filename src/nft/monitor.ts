@@ -1,57 +1,56 @@
-import { sleep } from '../base/abort.js';
-import { backoff } from '../base/backoff.js';
 import type { Log } from '../base/log.js';
-import { subscribeToChanges } from './notifications.js';
+import { listenToKernel, NETLINK_NETFILTER, type Message } from '../netlink/index.js';
 
-const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 10_000;
+const NFNLGRP_NFTABLES = 7;
+const NFNL_SUBSYS_NFTABLES = 10;
+/** The last message of a transaction. */
+const NFT_MSG_NEWGEN = 15;
+/** struct nfgenmsg, then the header of the first attribute. */
+const TABLE_NAME = 4 + 4;
+
+const families: ReadonlyMap<number, string> = new Map([
+  [1, 'inet'],
+  [2, 'ip'],
+  [3, 'arp'],
+  [5, 'netdev'],
+  [7, 'bridge'],
+  [10, 'ip6'],
+]);
 
 /**
- * Calls back after each transaction that did not come through our own ports. Also once when it begins
- * to listen, and when notifications were lost: something may have changed unheard.
+ * Calls back after each transaction that did not come through our own ports, with the tables that it
+ * touched. Without them once when listening begins, and when notifications were lost: something may
+ * have changed unheard.
  */
 export function monitorRuleset(
   log: Log,
   isOurs: (port: number) => boolean,
   onForeignChange: (tables?: ReadonlySet<string>) => void,
 ): { close(): void } {
-  const stop = new AbortController();
-  const tell = (tables?: ReadonlySet<string>): void => {
-    if (stop.signal.aborted) return;
-    try {
-      onForeignChange(tables);
-    } catch (error) {
-      log.error({ err: error }, 'a listener of rule set changes failed');
-    }
-  };
-  void keepSubscribed(log, isOurs, tell, stop.signal).catch((error: unknown) => {
-    if (!stop.signal.aborted) log.error({ err: error }, 'the rule set monitor ended');
+  let tables = new Set<string>();
+  return listenToKernel({
+    log,
+    protocol: NETLINK_NETFILTER,
+    groups: [NFNLGRP_NFTABLES],
+    onGap: () => onForeignChange(),
+    onMessage: (message) => {
+      if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
+      if ((message.type & 0xff) !== NFT_MSG_NEWGEN) {
+        const table = tableOf(message);
+        if (table !== undefined) tables.add(table);
+        return;
+      }
+      const touched = tables;
+      tables = new Set();
+      if (!isOurs(message.port)) onForeignChange(touched);
+    },
   });
-  return { close: () => stop.abort() };
 }
 
-async function keepSubscribed(
-  log: Log,
-  isOurs: (port: number) => boolean,
-  tell: (tables?: ReadonlySet<string>) => void,
-  stop: AbortSignal,
-): Promise<void> {
-  let pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
-  while (!stop.aborted) {
-    try {
-      await subscribeToChanges({
-        stop,
-        onJoined: () => {
-          pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
-          tell();
-        },
-        onChange: (port, tables) => {
-          if (!isOurs(port)) tell(tables);
-        },
-      });
-    } catch (error) {
-      log.info({ err: error }, 'rule set notifications were missed');
-      await sleep(pauses.next().value, stop);
-    }
-  }
+/** Of every message but the last of a transaction the first attribute is the table's name. */
+function tableOf({ body }: Message): string | undefined {
+  if (body.length <= TABLE_NAME) return undefined;
+  const family = body.readUInt8(0);
+  const name = body.toString('utf8', TABLE_NAME, body.indexOf(0, TABLE_NAME));
+  return `${families.get(family) ?? family} ${name}`;
 }
