@@ -49,10 +49,10 @@ t.test('endpoints that do not answer are passed over', async (t) => {
   t.teardown(() => store.close());
   const start = performance.now();
   t.ok((await put(store, '/a', '1')).committed);
-  t.ok(performance.now() - start < 2000);
+  t.ok(performance.now() - start < 4500);
   const again = performance.now();
   t.equal((await store.get('/a'))?.value, '1');
-  t.ok(performance.now() - again < 300, 'and it stays with the one that answers');
+  t.ok(performance.now() - again < 1000, 'and it stays with the one that answers');
 });
 
 t.test('the member in use dies: reads and writes go on, the watch is made anew', async (t) => {
