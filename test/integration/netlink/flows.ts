@@ -65,6 +65,8 @@ await inPrivateNamespace(import.meta.url, () => {
     const netlink = openNetlink(t);
     const hosts = await routedHosts(t);
     await makeFlows(t, hosts);
+    const hostsSeen = HOSTS.flatMap((number) => [`10.7.${number}.2`, `fd07:${number}::2`]);
+    t.strictSame([...(await netlink.flowSources())].sort(), hostsSeen.sort());
     t.equal(await netlink.deleteFlows(addressesOf('10.7.2.2')), 1, 'as original source');
     t.equal(await netlink.deleteFlows(addressesOf('10.7.4.2')), 2, 'original and reply source');
     t.strictSame(
