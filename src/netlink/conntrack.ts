@@ -1,8 +1,10 @@
+import { isFault } from '../base/fault.js';
 import { invariant } from '../base/invariant.js';
 import { Address, families, type Family } from '../model/index.js';
 import { EINVAL, ENOENT, EOPNOTSUPP, errnoOf } from './errno.js';
 import { addressFamilyOf } from './family.js';
 import type { NetlinkRequest, Requests } from './request.js';
+import { readSysctl } from './sysctl.js';
 import {
   bytesAttribute,
   decodeAttributes,
@@ -30,8 +32,12 @@ const CTA_FILTER_REPLY_FLAGS = 2;
 /** Of the tuple that comes with the filter only the source address counts. */
 const FILTER_SOURCE = 1;
 
-/** Above this many addresses one look at the whole table is cheaper than two filtered ones each. */
+/**
+ * The kernel can look for one address in one direction at a time, and each look walks its whole hash
+ * table, some 5 ms however few the flows. So it is asked to for few addresses and many flows only.
+ */
 const MOST_FILTERED = 4;
+const FEWEST_FILTERED = 5_000;
 
 const wanted: ReadonlySet<number> = new Set([CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID, CTA_ZONE]);
 
@@ -53,10 +59,13 @@ export async function deleteFlows(
   addresses: readonly Address[],
 ): Promise<number> {
   let deleted = 0;
+  const count = await flowCount();
+  if (count === 0) return 0;
+  const filtered = addresses.length <= MOST_FILTERED && (count ?? Infinity) >= FEWEST_FILTERED;
   for (const family of families) {
     const ofFamily = addresses.filter((address) => address.family === family);
     if (ofFamily.length === 0) continue;
-    const flows = await findFlows(slow, family, ofFamily);
+    const flows = await findFlows(slow, family, ofFamily, filtered);
     const results = await Promise.all(flows.map((flow) => deleteFlow(quick, family, flow)));
     deleted += results.filter(Boolean).length;
   }
@@ -66,6 +75,7 @@ export async function deleteFlows(
 /** Original and reply source of every flow, as text. */
 export async function flowSources(socket: Requests): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
+  if ((await flowCount()) === 0) return found;
   for (const family of families) {
     for (const message of await socket.dump(listFlowsRequest(family))) {
       for (const source of decodeFlow(message)?.sources ?? []) {
@@ -80,8 +90,11 @@ async function findFlows(
   socket: Requests,
   family: Family,
   addresses: readonly Address[],
+  filtered: boolean,
 ): Promise<readonly Flow[]> {
-  const messages = await dumpFlows(socket, family, addresses);
+  const messages = filtered
+    ? await dumpFiltered(socket, family, addresses)
+    : await socket.dump(listFlowsRequest(family));
   const wanted = new Set(addresses.map(String));
   const found = new Map<string, Flow>();
   for (const message of messages) {
@@ -94,24 +107,32 @@ async function findFlows(
   return [...found.values()];
 }
 
-async function dumpFlows(
+async function dumpFiltered(
   socket: Requests,
   family: Family,
   addresses: readonly Address[],
 ): Promise<readonly Message[]> {
-  if (addresses.length <= MOST_FILTERED) {
-    try {
-      const requests = addresses.flatMap((address) => [
-        listFlowsRequest(family, CTA_TUPLE_ORIG, address),
-        listFlowsRequest(family, CTA_TUPLE_REPLY, address),
-      ]);
-      return (await Promise.all(requests.map((request) => socket.dump(request)))).flat();
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno !== EINVAL && errno !== EOPNOTSUPP) throw error;
-    }
+  const requests = addresses.flatMap((address) => [
+    listFlowsRequest(family, CTA_TUPLE_ORIG, address),
+    listFlowsRequest(family, CTA_TUPLE_REPLY, address),
+  ]);
+  try {
+    return (await Promise.all(requests.map((request) => socket.dump(request)))).flat();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== EINVAL && errno !== EOPNOTSUPP) throw error;
+    return socket.dump(listFlowsRequest(family));
   }
-  return socket.dump(listFlowsRequest(family));
+}
+
+/** Flows of the process' namespace; undefined when the kernel does not tell. */
+async function flowCount(): Promise<number | undefined> {
+  try {
+    return Number(await readSysctl(['net', 'netfilter', 'nf_conntrack_count']));
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
+  }
 }
 
 /** A dump of the family's flows; with an address those that have it as source in this direction. */

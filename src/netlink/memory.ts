@@ -159,6 +159,7 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
 
   monitor(listener: (event: KernelEvent) => void): { close(): void } {
     this.listeners.add(listener);
+    queueMicrotask(() => this.listeners.has(listener) && listener({ type: 'overrun' }));
     return { close: () => void this.listeners.delete(listener) };
   }
 

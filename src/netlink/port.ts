@@ -86,6 +86,7 @@ export interface Netlink {
   deleteFlows(addresses: readonly Address[]): Promise<number>;
   /** Original and reply source, as text, of every conntrack flow. Walks the table off the event loop, 10 ms and more. */
   flowSources(): Promise<ReadonlySet<string>>;
+  /** The first event is `overrun`, once listening has begun: what is listed after it cannot change unheard. */
   monitor(listener: (event: KernelEvent) => void): { close(): void };
   close(): Promise<void>;
 }

@@ -45,6 +45,7 @@ t.test('what others do is told', async (t) => {
   const netlink = createMemoryNetlink();
   const events: KernelEvent[] = [];
   netlink.monitor((event) => events.push(event));
+  await Promise.resolve();
   const link = netlink.addLink({ name: 'eth0', up: true });
   netlink.renameLink('eth0', 'eth1');
   await netlink.replaceRoute({
@@ -58,6 +59,7 @@ t.test('what others do is told', async (t) => {
   netlink.overrun();
   await new Promise(setImmediate);
   t.match(events, [
+    { type: 'overrun' },
     { type: 'link', link: { name: 'eth0' }, removed: false },
     { type: 'link', link: { name: 'eth1' }, removed: false },
     { type: 'route', removed: false },

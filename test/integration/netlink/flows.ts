@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { silentLog } from '../../../src/base/log.js';
@@ -106,18 +107,27 @@ await inPrivateNamespace(import.meta.url, () => {
     t.notMatch(run('conntrack', '-L', '-p', 'tcp'), /ESTABLISHED/);
   });
 
-  t.test('a thousand flows of one address', async (t) => {
+  t.test('a thousand flows of one address among six thousand', async (t) => {
     const netlink = openNetlink(t);
     run('nft', 'add table inet t; add chain inet t c { type filter hook input priority 0; }');
     run('nft', 'add rule inet t c ct state new counter');
     t.teardown(() => run('nft', 'flush', 'ruleset'));
     run('conntrack', '-F');
-    const flow = (source: string, port: number): string =>
-      `-I -s ${source} -d 192.0.2.1 -p udp --sport ${port} --dport 53 -t 600\n`;
-    const ports = Array.from({ length: 1000 }, (_, number) => 2000 + number);
-    const text = ports.map((port) => flow('198.51.100.1', port)).join('') + flow('198.51.100.2', 1);
-    run('sh', '-c', `conntrack -R - <<'EOF'\n${text}EOF`);
-    t.equal(await netlink.deleteFlows(addressesOf('198.51.100.1')), 1000);
-    t.strictSame(flowsSeen(), ['198.51.100.2 > 192.0.2.1']);
+    const file = `${t.testdir()}/flows`;
+    const flow = (number: number): string =>
+      `-I -s 198.51.100.${number % 6} -d 192.0.2.1 -p udp --sport ${2000 + number} --dport 53 -t 600`;
+    const lines = Array.from({ length: 6000 }, (_, number) => flow(number));
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    run('conntrack', '-R', file);
+    t.equal(await netlink.deleteFlows(addressesOf('198.51.100.1')), 1000, 'the kernel looks');
+    const left = new Set(flowsSeen().map((seen) => seen.split(' ')[0]));
+    t.strictSame(
+      [...left].sort(),
+      [0, 2, 3, 4, 5].map((number) => `198.51.100.${number}`),
+    );
+    t.equal(await netlink.deleteFlows(addressesOf('198.51.100.2')), 1000, 'or this process');
+    const rest = await netlink.deleteFlows(addressesOf('192.0.2.1'));
+    t.equal(rest, 4000, 'by reply source');
+    t.equal(await netlink.deleteFlows(addressesOf('192.0.2.1')), 0, 'an empty table');
   });
 });
