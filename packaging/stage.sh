@@ -27,7 +27,7 @@ const [root, lib] = process.argv.slice(2);
 const seen = new Set();
 function take(name) {
   const from = join(root, 'node_modules', name);
-  if (seen.has(name) || !existsSync(from)) return;
+  if (seen.has(name) || /^@types\/|^undici-types$/.test(name) || !existsSync(from)) return;
   seen.add(name);
   cpSync(from, join(lib, 'node_modules', name), {
     recursive: true,

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import t from 'tap';
+import { daemonSchema } from '../src/config/index.js';
 import {
-  COMPOSITION_ROOT,
   emptyNames,
   HARD_LINES,
   longFiles,
@@ -18,7 +18,8 @@ import { readSources, type SourceFile, type SourceImport } from './fixtures/sour
 const sources = readSources();
 const inside = (path: string, places: readonly string[]): boolean =>
   places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
-const isRoot = (file: SourceFile): boolean => COMPOSITION_ROOT.includes(file.path);
+/** Files directly in src/ are the composition: they know every room, but speak no package themselves. */
+const isRoot = (file: SourceFile): boolean => file.room === '';
 
 /** What is wrong with one import, or undefined. */
 function importFault(file: SourceFile, one: SourceImport): string | undefined {
@@ -176,12 +177,30 @@ t.test('no default exports, no enums, no namespaces', async (t) => {
   );
 });
 
+t.test('the socket names are the same everywhere', async (t) => {
+  const fallback = (key: 'pluginDir' | 'driverName' | 'ipamDriverName'): string =>
+    String((daemonSchema.properties[key] as { readonly default?: unknown }).default);
+  const socket = `${fallback('driverName')}.sock`;
+  const plugin = JSON.parse(readFileSync('plugin.json', 'utf8')) as {
+    readonly interface: { readonly socket: string; readonly types: readonly string[] };
+  };
+  t.equal(plugin.interface.socket, socket);
+  t.same(plugin.interface.types, ['docker.networkdriver/1.0', 'docker.ipamdriver/1.0']);
+  const unit = readFileSync('packaging/systemd/calico-libnetwork.socket', 'utf8');
+  const streams = [...unit.matchAll(/^ListenStream=(.*)$/gm)].map(([, path]) => path);
+  // The daemon tells passed sockets apart by this order.
+  t.same(streams, [
+    `${fallback('pluginDir')}/${socket}`,
+    `${fallback('pluginDir')}/${fallback('ipamDriverName')}.sock`,
+  ]);
+});
+
 t.test('nothing names a machine or a package registry', async (t) => {
   const names = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
   const own = 'test/architecture.ts';
   const marks = [
     /\/work\/(?:main|shared)\b/,
-    /\/root\/(?!\.)[a-z]/,
+    /(?<![}\w*])\/root\/(?!\.)[a-z]/,
     /registry\.[a-z]+\.(?:org|com|io)/,
     /"resolved": "http/,
   ];
