@@ -34,15 +34,20 @@ export async function findBlock(
   return entry === undefined ? undefined : { entry, block: decodeBlock(entry.value, nowMs) };
 }
 
+export interface ReleaseOptions extends CallOptions {
+  /** Frees only what is this node's, or nobody's in particular: a stale record must not free more. */
+  readonly node?: string;
+}
+
 /**
- * Frees one address whoever holds it, together with its handle's count; an ownerless block that
- * becomes empty goes (datamodel §2.9). `false` when the address was free.
+ * Frees one address together with its handle's count; an ownerless block that becomes empty goes
+ * (datamodel §2.9). `false` when the address was free, or another node's.
  */
 export async function releaseAddress(
   store: Store,
   address: Address,
   nowMs: number,
-  options?: CallOptions,
+  options: ReleaseOptions = {},
 ): Promise<boolean> {
   return retryOnConflict(ATTEMPTS, async () => {
     const found = await findBlock(store, address, nowMs, options);
@@ -50,6 +55,8 @@ export async function releaseAddress(
     const { block, entry } = found;
     const holder = holderOf(block, address);
     if (holder === undefined || holder.releasedAt !== undefined) return false;
+    const owner = holder.secondary['node'];
+    if (options.node !== undefined && owner !== undefined && owner !== options.node) return false;
     const edit = new BlockEdit(block);
     edit.release(address);
     const next = edit.finish();

@@ -27,7 +27,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+// A connection that is being made and a deadline do not keep the process; the command must.
+const alive = setInterval(() => undefined, 60_000);
 void main(argv, io).then((status) => {
+  clearInterval(alive);
   // The empty write comes after all output; then nothing that is still open may hold the command up.
   process.stdout.write('', () => process.exit(status));
 });

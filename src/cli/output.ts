@@ -22,7 +22,7 @@ export type OutputFormat =
 
 /** Throws `invalid` for an unknown format and `unsupported` for Go templates. */
 export function parseOutput(text: string): OutputFormat {
-  const [word = '', value] = text.split(/=(.*)/s);
+  const [word = '', value] = text.replace(/^=/, '').split(/=(.*)/s);
   switch (word) {
     case '':
     case 'ps':

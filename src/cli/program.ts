@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { Fault } from '../base/index.js';
 import { addChanging } from './grammar-changes.js';
 import { addIpam } from './grammar-ipam.js';
 import { addReading, addWriting } from './grammar-objects.js';
@@ -15,7 +16,16 @@ export function createProgram(io: Io, finish: Finish): Command {
       'Manages Calico networking of Docker hosts: pools, profiles, endpoints, nodes and addresses.',
     )
     .option('--version', 'show the version of this program')
+    .option('-l, --log-level <level>', 'accepted here too')
+    .option('--context <name>', 'accepted and ignored: for Kubernetes')
+    .option('--allow-version-mismatch', 'accepted and ignored: versions are never compared')
+    .allowExcessArguments(true)
     .action(async (options: Options) => {
+      const [word] = program.args;
+      if (word !== undefined) {
+        const message = `unknown command "${word}" for "calicoctl"; calicoctl --help lists all`;
+        throw new Fault('invalid', message, { reason: 'usage' });
+      }
       if (options['version'] !== true) return program.outputHelp();
       const { clientVersion } = await import('./commands/version.js');
       io.out(`calicoctl ${clientVersion}\n`);

@@ -112,17 +112,19 @@ async function strikeNode(
   const { store } = objects;
   const entry = await store.get(keyOf(id), options);
   if (entry === undefined) throw notFound(id);
+  checkRevision(id, entry.revision, options.resourceVersion);
   if ((await store.get(nodeHoldKey(id.name), options)) !== undefined) {
     const message = `the daemon of node ${id.name} is running and its containers use the addresses: stop calico-libnetwork there first`;
     throw new Fault('refused', message, { reason: 'node-in-use' });
   }
   const nowMs = io.now().getTime();
+  const own = { ...options, node: id.name };
   for (const { entry: endpoint, addresses } of await endpointsOf(store, id.name, options)) {
-    for (const address of addresses) await releaseAddress(store, address, nowMs, options);
+    for (const address of addresses) await releaseAddress(store, address, nowMs, own);
     await removeEntry(store, endpoint, options);
   }
   for (const address of tunnelAddresses(entry.value)) {
-    await releaseAddress(store, address, nowMs, options);
+    await releaseAddress(store, address, nowMs, own);
   }
   const affinities = await listAffinities(store, id.name, options);
   await releaseAffinities(store, affinities, nowMs, options);

@@ -29,11 +29,14 @@ export async function withObjects<T>(
 export function kindNamed(word: string): Kind {
   const kind = findKind(word);
   if (kind !== undefined) return kind;
-  const known = kinds
-    .map((each) => each.kind.charAt(0).toLowerCase() + each.kind.slice(1))
-    .join(', ');
+  const known = kinds.map((each) => commandName(each)).join(', ');
   const message = `resource type '${word}' is not supported: use one of ${known}`;
   throw new Fault('invalid', message, { reason: 'unknown-kind' });
+}
+
+/** `ipPool` for IPPool: how calicoctl's own help writes kinds. */
+function commandName({ kind }: Kind): string {
+  return kind.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (capitals) => capitals.toLowerCase());
 }
 
 /** The kind's name in messages about a manifest. */

@@ -57,13 +57,19 @@ function readPatch(text: string): JsonObject {
   throw new Fault('invalid', message, { reason: 'patch' });
 }
 
-/** RFC 7396. */
+/** RFC 7396; an object that loses its last member goes too, as Calico refuses an empty `bgp`. */
 function merge(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const result: JsonObject = isObject(target) ? { ...target } : {};
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = merge(result[name], value);
+    const merged = value === null ? undefined : merge(result[name], value);
+    const emptied = isEmptyObject(merged) && isObject(result[name]) && !isEmptyObject(result[name]);
+    if (merged === undefined || emptied) delete result[name];
+    else result[name] = merged;
   }
   return result;
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return isObject(value) && Object.keys(value).length === 0;
 }
