@@ -19,6 +19,10 @@ export class AddressGuard {
   readonly #signal: AbortSignal;
   /** Known to have no old connections: cleaned, or in use, since the start. */
   readonly #clean = new Set<string>();
+  /** Connections of somebody else are possible: had by another host since the start, or not yet cleaned. */
+  readonly #doubtful = new Set<string>();
+  /** Addresses with connections when this program started; undefined until asked for, or on failure. */
+  #found: Promise<ReadonlySet<string> | undefined> | undefined;
   readonly #cleaning = new Map<string, Cleaning>();
   #waiting: Address[] = [];
   #round: Promise<void> | undefined;
@@ -36,17 +40,15 @@ export class AddressGuard {
    */
   release(addresses: readonly Address[], gone: Promise<unknown> = Promise.resolve()): void {
     if (addresses.length === 0) return;
-    for (const address of addresses) this.#clean.delete(String(address));
+    this.suspect(addresses);
     // A failure was logged; the next user of the address tries again.
     void this.#clear(addresses, gone).catch(() => undefined);
   }
 
-  /** The addresses will be used soon: those not known to be clean are cleaned in the background. */
+  /** The addresses will be used soon: those that need it are cleaned in the background. */
   prepare(addresses: readonly Address[]): void {
-    const unknown = addresses.filter(
-      (address) => !this.#clean.has(String(address)) && !this.#cleaning.has(String(address)),
-    );
-    this.release(unknown);
+    // A failure was logged; their use tries again.
+    this.#settle(addresses.filter((one) => !this.#clean.has(String(one)))).catch(() => undefined);
   }
 
   /** In use since before this program started: its flows are its own. */
@@ -54,17 +56,48 @@ export class AddressGuard {
     for (const address of addresses) this.#clean.add(String(address));
   }
 
+  /** Somebody else has the addresses: connections may pass through here. */
+  suspect(addresses: readonly Address[]): void {
+    for (const address of addresses) {
+      this.#clean.delete(String(address));
+      this.#doubtful.add(String(address));
+    }
+  }
+
+  /** Looks once at which addresses have connections: only those have to be cleaned at their first use. */
+  survey(): Promise<ReadonlySet<string> | undefined> {
+    this.#found ??= this.#netlink.flowSources().catch((error: unknown) => {
+      this.#log.warn(
+        { reason: messageOf(error) },
+        'connections cannot be listed; each address is looked up at its first use',
+      );
+      return undefined;
+    });
+    return this.#found;
+  }
+
   /**
-   * Settles when none of the addresses has flows of a former user. At once for those cleaned since
-   * the start; others are looked up in the kernel's table first. Faults: those of the table's dump.
+   * Settles when none of the addresses has connections of a former user. At once for those that
+   * nobody had, or that were cleaned, since the start. Faults: those of the kernel's table.
    */
   async ready(addresses: readonly Address[], signal: AbortSignal): Promise<void> {
     const unknown = addresses.filter((address) => !this.#clean.has(String(address)));
     if (unknown.length === 0) return;
-    const running = unknown.flatMap((address) => this.#cleaning.get(String(address))?.done ?? []);
-    const fresh = unknown.filter((address) => !this.#cleaning.has(String(address)));
-    const work = Promise.all([...running, ...(fresh.length > 0 ? [this.#clear(fresh)] : [])]);
-    await orAbort(work, signal, 'removing connections of the former user of an address');
+    await orAbort(this.#settle(unknown), signal, 'removing connections of an address');
+  }
+
+  async #settle(addresses: readonly Address[]): Promise<void> {
+    const found = await this.survey();
+    const running: Promise<void>[] = [];
+    const fresh: Address[] = [];
+    for (const address of addresses) {
+      const key = String(address);
+      const cleaning = this.#cleaning.get(key);
+      if (cleaning !== undefined) running.push(cleaning.done);
+      else if (found?.has(key) !== false || this.#doubtful.has(key)) fresh.push(address);
+      else this.#clean.add(key);
+    }
+    await Promise.all([...running, ...(fresh.length > 0 ? [this.#clear(fresh)] : [])]);
   }
 
   #clear(addresses: readonly Address[], gone: Promise<unknown> = Promise.resolve()): Promise<void> {
@@ -75,18 +108,10 @@ export class AddressGuard {
     };
     const cleaning: Cleaning = { done: gone.then(round, round) };
     for (const address of addresses) this.#cleaning.set(String(address), cleaning);
-    const settle = (clean: boolean): void => {
-      for (const address of addresses) {
-        // A later release of the same address has begun another cleaning: that one counts.
-        if (this.#cleaning.get(String(address)) !== cleaning) continue;
-        this.#cleaning.delete(String(address));
-        if (clean) this.#clean.add(String(address));
-      }
-    };
     return cleaning.done.then(
-      () => settle(true),
+      () => this.#end(addresses, cleaning, true),
       (error: unknown) => {
-        settle(false);
+        this.#end(addresses, cleaning, false);
         this.#log.warn(
           { addresses: addresses.map(String), reason: messageOf(error) },
           'connections of a former user of these addresses could not be removed; tried again before reuse',
@@ -94,6 +119,19 @@ export class AddressGuard {
         throw error;
       },
     );
+  }
+
+  #end(addresses: readonly Address[], cleaning: Cleaning, clean: boolean): void {
+    for (const address of addresses) {
+      const key = String(address);
+      // A later release of the same address has begun another cleaning: that one counts.
+      if (this.#cleaning.get(key) !== cleaning) continue;
+      this.#cleaning.delete(key);
+      if (clean) {
+        this.#clean.add(key);
+        this.#doubtful.delete(key);
+      }
+    }
   }
 
   /** Whoever asks until it begins shares the dump; it begins when the one before has ended. */

@@ -6,6 +6,7 @@ import {
   type Profile,
   type WorkloadEndpoint,
 } from '../model/index.js';
+import type { AddressGuard } from './address-guard.js';
 import type { ClusterListener } from './cluster-view.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { LocalProgrammer } from './local-programmer.js';
@@ -21,6 +22,7 @@ export interface ClusterFeedOptions {
   readonly profiles: ProfileBook;
   readonly book: EndpointBook;
   readonly programmer: LocalProgrammer;
+  readonly guard: AddressGuard;
   /** The table may differ from the kernel's. */
   readonly onDirty: () => void;
   /** The first whole state, and each after a lost watch, was told. */
@@ -43,9 +45,12 @@ export class ClusterFeed implements ClusterListener {
   }
 
   onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void {
-    const { book, policy, programmer, nodeName, onDirty } = this.#options;
+    const { book, policy, programmer, guard, nodeName, onDirty } = this.#options;
     const own = endpoint?.node === nodeName;
-    if (!own) policy.setEndpoint(key, endpoint);
+    if (!own) {
+      policy.setEndpoint(key, endpoint);
+      guard.suspect(endpoint?.addresses ?? []);
+    }
     const id = book.setStored(key, own ? endpoint : undefined);
     if (id !== undefined) programmer.refresh(id);
     onDirty();

@@ -50,6 +50,7 @@ class HostAgent implements Agent {
     const { netlink, nft, createSyncer, log } = this.#options;
     signal.addEventListener('abort', () => void this.stop(), { once: true });
     this.#phase = 'started';
+    void this.#wiring.guard.survey();
     this.#mark('table', 'host', 'compare', 'forward');
     const kernel = netlink.monitor((event) => {
       const need = this.#wiring.routes.onEvent(event);

@@ -53,16 +53,18 @@ export class LocalProgrammer {
     checkEndpoint(endpoint);
     const bound = deadline(PROGRAM_MS, signal, stopping);
     const begun = clock.monotonic();
-    const known = book.local(endpoint.id) !== undefined;
+    const known = book.local(endpoint.id);
+    const own = new Set(known?.addresses.map(String));
+    const fresh = endpoint.addresses.filter((address) => !own.has(String(address)));
     // Its former owner's connections go before the route does.
     guard.release(this.#want(endpoint));
     try {
       routes.prepare(endpoint.id);
-      const routed = guard.ready(endpoint.addresses, bound).then(() => routes.program(endpoint.id));
+      const routed = guard.ready(fresh, bound).then(() => routes.program(endpoint.id));
       await orAbort(Promise.all([writer.flush(), routed]), bound, 'programming the endpoint');
     } catch (error) {
       this.#options.markDirty();
-      if (!known) await this.#undo(endpoint.id, error);
+      if (known === undefined) await this.#undo(endpoint.id, error);
       throw toFault(error);
     }
     meter?.programmed((clock.monotonic() - begun) / 1000);

@@ -58,7 +58,7 @@ export function wireAgent(
   });
   const { nodeName } = settings;
   const feed = new ClusterFeed({
-    ...{ nodeName, table, policy, profiles, book, programmer },
+    ...{ nodeName, table, policy, profiles, book, programmer, guard },
     onDirty: () => mark('table'),
     onInSync: () => mark('complete'),
   });
