@@ -28,6 +28,8 @@ function importFault(file: SourceFile, one: SourceImport): string | undefined {
     return `the package ${one.package} is not for the room ${file.room || 'src'}`;
   }
   if (one.target === undefined || one.target.room === file.room || isRoot(file)) return undefined;
+  // The version number has one source.
+  if (one.target.path === '../package.json') return undefined;
   const { path, room } = one.target;
   const rule = rooms[file.room];
   if (rule === undefined) return `${file.room || 'src'} is no room of the table`;

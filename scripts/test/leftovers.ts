@@ -79,9 +79,10 @@ export async function takePicture(): Promise<Picture> {
     ...netns.map((line) => `named network namespace ${line.split(' ')[0]}`),
     ...links.map((line) => `link ${line.split(':')[1]?.trim()}`),
     ...ruleset.filter((line) => /^table|^\tchain/.test(line)).map((line) => `nft ${line.trim()}`),
-    ...[...routes4, ...routes6].map(
-      (line) => `route ${line.replace(/ expires \d+sec/, '').trim()}`,
-    ),
+    // The kernel's own come and go with addresses, some of them late.
+    ...[...routes4, ...routes6]
+      .filter((line) => !line.includes('proto kernel'))
+      .map((line) => `route ${line.replace(/ expires \d+sec/, '').trim()}`),
     ...mounts.map((line) => `mount ${line.split(' ').slice(0, 3).join(' ')}`),
     ...list(tmpdir(), /^calico-/)
       .filter(isOwnName)
