@@ -1,7 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { abortFault, Fault, messageOf, type Log } from '../../base/index.js';
-import type { CallOptions, Change, CommitResult, Entry, Transaction } from '../index.js';
-import type { Environment, Writer } from './environment.js';
+import type { CallOptions, CommitResult, Transaction } from '../index.js';
+import { applyAll, type Outcome, type Request } from './apply.js';
+import type { Environment } from './environment.js';
 import type { Step } from './history.js';
 
 export interface CommitQueueOptions {
@@ -24,19 +25,10 @@ export interface CommitQueue {
   close(reason: Fault): Promise<void>;
 }
 
-interface Job {
-  readonly transaction: Transaction;
-  readonly held: boolean;
+interface Job extends Request {
   begun: boolean;
   resolve(result: CommitResult): void;
   reject(fault: Fault): void;
-}
-
-interface Outcome {
-  readonly results: readonly CommitResult[];
-  readonly steps: readonly Step[];
-  readonly before: bigint;
-  readonly after: bigint;
 }
 
 /** Most commits in one transaction, so that the event loop is not held for long. */
@@ -221,49 +213,4 @@ function unknown(directory: string, why: string): Fault {
     'outcome-unknown',
     `a write to the embedded datastore at ${directory} may or may not have happened: ${why}`,
   );
-}
-
-/** Runs inside lmdb's transaction: every commit sees those before it. */
-function applyAll(writer: Writer, group: readonly Job[]): Outcome {
-  const before = writer.revision();
-  const held = new Set(writer.heldKeys());
-  let revision = before;
-  const steps: Step[] = [];
-  const results = group.map((job): CommitResult => {
-    const { compares, reads = [] } = job.transaction;
-    if (
-      !compares.every(({ key, revision: wanted }) => (writer.get(key)?.revision ?? 0n) === wanted)
-    ) {
-      const current = new Map<string, Entry | undefined>(
-        reads.map((key) => [key, writer.get(key)]),
-      );
-      return { committed: false, revision, current };
-    }
-    const changes = apply(writer, job, revision + 1n, held);
-    if (changes.length > 0) {
-      revision += 1n;
-      steps.push({ revision, changes });
-    }
-    return { committed: true, revision };
-  });
-  if (revision !== before) writer.setRevision(revision);
-  return { results, steps, before, after: revision };
-}
-
-function apply(writer: Writer, job: Job, revision: bigint, held: Set<string>): Change[] {
-  const changes: Change[] = [];
-  for (const { key, value } of job.transaction.writes) {
-    if (held.delete(key)) writer.markHeld(key, false);
-    if (value !== null) {
-      writer.put(key, value, revision);
-      if (job.held) {
-        writer.markHeld(key, true);
-        held.add(key);
-      }
-      changes.push({ type: 'put', entry: { key, value, revision } });
-    } else if (writer.remove(key)) {
-      changes.push({ type: 'delete', key, revision });
-    }
-  }
-  return changes;
 }

@@ -5,6 +5,7 @@ import {
   Fault,
   messageOf,
   sleep,
+  toFault,
   type Clock,
   type Log,
 } from '../../base/index.js';
@@ -125,7 +126,7 @@ export function createCluster(options: ClusterOptions): Cluster {
           await sleep(pauses.next().value, signal).catch(() => undefined);
         }
       } catch (error) {
-        throw error instanceof NothingReached ? notReached(error, last, signal) : error;
+        throw error instanceof NothingReached ? notReached(error, last, signal) : toFault(error);
       }
     }
   }

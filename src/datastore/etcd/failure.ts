@@ -89,7 +89,6 @@ const ANSWERS: readonly (readonly [RegExp, Meaning])[] = [
   [/too many requests/, meaning('unavailable', 'overloaded', { elsewhere: true })],
   [/etcdserver: no leader/, meaning('unavailable', 'no-leader', { elsewhere: true })],
   [/request timed out|leader changed/, meaning('unavailable', 'no-leader', lost)],
-  [/etcdserver: /, meaning('unavailable', 'rejected', lost)],
 ];
 
 /** How a connection that was never made fails; nothing was sent. */
@@ -120,6 +119,8 @@ const WORDS: Readonly<Record<EtcdReason, string>> = {
   rejected: 'etcd rejected the request',
 };
 
+/** InvalidArgument, NotFound, FailedPrecondition, OutOfRange: said before anything is done. */
+const REFUSALS = [3, 5, 9, 11];
 const UNIMPLEMENTED = 12;
 const DEADLINE = 4;
 const CANCELLED = 1;
@@ -127,6 +128,11 @@ const UNAVAILABLE = 14;
 
 function meaningOf({ code, details }: Status): Meaning {
   for (const [pattern, found] of ANSWERS) if (pattern.test(details)) return found;
+  if (details.includes('etcdserver: ')) {
+    return REFUSALS.includes(code)
+      ? meaning('invalid', 'rejected')
+      : meaning('unavailable', 'rejected', lost);
+  }
   if (code === DEADLINE) return meaning('unavailable', 'deadline', lost);
   if (code === CANCELLED) return meaning('unavailable', 'stopped', { notDone: false });
   if (code === UNIMPLEMENTED) return meaning('unavailable', 'not-etcd', { elsewhere: true });
