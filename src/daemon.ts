@@ -15,6 +15,7 @@ import type { DaemonConfig, NetworkScope } from './config/index.js';
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
+import type { LocalServices } from './local-services.js';
 import type { Pending } from './reconcile/index.js';
 import { createPluginServer, type CallObserver, type PluginServer } from './rpc/index.js';
 
@@ -64,40 +65,66 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     perform: async (work, signal) =>
       performPending(work, (await coreOf(behind, signal)).plugin, where, signal),
   });
-  const extras = createExtras();
-  const servers = createServers(options, behind, pending, (call) => extras.observe?.(call));
+  const observers: CallObserver[] = [];
+  const servers = createServers(options, behind, pending, (call) =>
+    observers.forEach((observe) => observe(call)),
+  );
   await listen(options, servers);
+  const { nodeName, pluginDir } = config;
   log.info(
-    { node: config.nodeName.name, version: options.version, pluginDir: config.pluginDir },
+    { node: nodeName.name, version: options.version, scope: options.scope, pluginDir },
     'plugin sockets answer',
   );
-  const bringUp = keepTrying(options, behind, pending, stopping.signal).then(async (core) => {
-    const { startLocalServices } = await import('./local-services.js');
-    const services = await startLocalServices({ ...options, core, pending });
-    extras.services = services;
-    extras.observe = services.observe;
-  });
-  bringUp.catch((error: unknown) => {
-    if (!stopping.signal.aborted) log.error({ err: error }, 'the local services did not start');
+  let services: LocalServices | undefined;
+  const bringUp = async (): Promise<void> => {
+    await sleep(LOAD_AFTER_MS, stopping.signal);
+    services = await openLocalServices(options, behind, pending);
+    observers.push(services.observe);
+    await services.coreReady(await keepTrying(options, behind, pending, stopping.signal));
+  };
+  const running = bringUp().catch((error: unknown) => {
+    if (!stopping.signal.aborted) log.error({ err: error }, 'the daemon did not come up');
   });
   return {
     async stop() {
       await Promise.all(servers.map(({ server }) => server.close()));
       stopping.abort(new Fault('unavailable', 'the daemon is stopping', { reason: 'stopped' }));
-      await bringUp.catch(() => undefined);
-      await extras.services?.stop();
+      await running;
+      await services?.stop();
       await behind.core?.stop();
       await pending.stop();
     },
   };
 }
 
-interface Extras {
-  services: { readonly observe: CallObserver; stop(): Promise<void> } | undefined;
-  observe: CallObserver | undefined;
+async function openLocalServices(
+  options: DaemonOptions,
+  behind: Behind,
+  pending: Pending,
+): Promise<LocalServices> {
+  const { config, version, scope, log } = options;
+  const { startLocalServices } = await import('./local-services.js');
+  const { describeDaemon } = await import('./status.js');
+  const started = systemClock.monotonic();
+  return startLocalServices({
+    config,
+    core: () => behind.core,
+    failure: () => behind.failure,
+    status: () => {
+      const { core, failure } = behind;
+      return describeDaemon({
+        config,
+        version,
+        scope,
+        core,
+        failure,
+        pending,
+        uptimeMs: systemClock.monotonic() - started,
+      });
+    },
+    log,
+  });
 }
-
-const createExtras = (): Extras => ({ services: undefined, observe: undefined });
 
 function newBehind(): Behind {
   let resolve: (core: DaemonCore) => void = () => undefined;
@@ -182,7 +209,6 @@ async function keepTrying(
 ): Promise<DaemonCore> {
   const { config, log, version, osHostname, scope } = options;
   const onNetworkCount = (count: number): void => keepScope(config.stateDir, scope, count);
-  await sleep(LOAD_AFTER_MS, signal);
   const { startDaemonCore } = await import('./daemon-core.js');
   for (const pause of backoff(250, 5_000)) {
     try {

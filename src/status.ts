@@ -1,0 +1,80 @@
+import type { Fault } from './base/index.js';
+import type { DaemonConfig } from './config/index.js';
+import type { DaemonCore } from './daemon-core.js';
+import type { Pending } from './reconcile/index.js';
+
+export interface StatusParts {
+  readonly config: DaemonConfig;
+  readonly version: string;
+  readonly scope: string;
+  readonly core: DaemonCore | undefined;
+  /** Why there is no core yet. */
+  readonly failure: Fault | undefined;
+  readonly pending: Pending;
+  /** Milliseconds since the start of the process. */
+  readonly uptimeMs: number;
+}
+
+/** What `calicoctl status` shows: plain values, lists of objects as tables. */
+export function describeDaemon(parts: StatusParts): Record<string, unknown> {
+  const { config, core, failure, pending } = parts;
+  return {
+    version: parts.version,
+    node: config.nodeName.name,
+    nodeNameFrom: config.nodeName.source,
+    state: core === undefined ? 'waiting for the datastore' : 'ready',
+    ...(failure === undefined ? {} : { reason: failure.message }),
+    uptimeSeconds: Math.round(parts.uptimeMs / 1000),
+    scope: parts.scope,
+    ...(core === undefined ? {} : describeCore(core)),
+    pendingDeletions: pending.list().map(({ kind, payload, recordedAt }) => ({
+      kind,
+      of: Object.values(payload).join(' '),
+      since: new Date(recordedAt).toISOString(),
+    })),
+    damagedFiles: pending.damaged(),
+  };
+}
+
+function describeCore(core: DaemonCore): Record<string, unknown> {
+  const { plugin, store, agent, hold, inventory, reconciler, registration, nft } = core;
+  const decision = hold.mayAllocate();
+  const { state, lastApplied, policy, routes, forward, decisions, table } = agent.status();
+  const { leases, blocks } = plugin.ipam.allocator.counts;
+  return {
+    datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
+    nodeName: decision.ok ? 'held' : decision.message,
+    warnings: registration.warnings,
+    pools: plugin.catalog.pools.map(({ value }) => ({
+      name: value.name,
+      cidr: value.cidr.toString(),
+      blockSize: value.blockSize,
+      nat: value.natOutgoing,
+      open: !value.closed,
+    })),
+    networks: plugin.driver.networks
+      .all()
+      .map(({ name, networkId, subnets, automatic, internal }) => ({
+        name: name === '' ? '(not known yet)' : name,
+        id: networkId.slice(0, 12),
+        subnets: [
+          ...subnets.map(String),
+          ...automatic.map((family) => `any IPv${family} pool`),
+        ].join(', '),
+        internal,
+      })),
+    allocator: { endpoints: plugin.book.all().length, addressesSinceStart: leases, blocks },
+    docker: inventory.status(),
+    agent: {
+      state,
+      lastApplied: new Date(lastApplied).toISOString(),
+      rules: nft.implementation,
+      policy,
+      routes,
+      forward,
+      table,
+    },
+    decisions,
+    leftovers: reconciler.report() ?? 'not looked yet',
+  };
+}
