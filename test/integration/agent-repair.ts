@@ -119,7 +119,7 @@ await inPrivateNamespace(import.meta.url, () => {
       await until(() => b.namespace.ping('10.20.0.1'), 'its packets');
     });
 
-    await t.test('settings of the host and of an interface', async (t) => {
+    await t.test('settings of the host and of an interface', async () => {
       const files = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv4/conf/calia/proxy_arp'];
       for (const file of files) {
         writeFileSync(file, '0');

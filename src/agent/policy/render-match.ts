@@ -7,28 +7,9 @@ import {
   type Rule,
   type Selector,
 } from '../../model/index.js';
+import { both, shown, Unsupported, type Condition, type Match } from './match.js';
+import { portsMatch } from './match-ports.js';
 import { selectorSet } from './rule-names.js';
-
-/**
- * One condition of a rule in one family: an nft expression, `true` when every packet fulfils it,
- * `false` when none does.
- */
-export type Condition = string | boolean;
-
-/** A rule member that this program cannot turn into a condition; its value is what to tell the user. */
-export class Unsupported {
-  readonly what: string;
-
-  constructor(what: string) {
-    this.what = what;
-  }
-}
-
-/** What one member of a rule comes to, per family; `selectors` names the sets it needs. */
-export interface Match {
-  readonly conditions: Readonly<Record<Family, Condition>>;
-  readonly selectors?: readonly Selector[];
-}
 
 const PROTOCOLS: Readonly<Record<string, number>> = {
   icmp: 1,
@@ -38,17 +19,8 @@ const PROTOCOLS: Readonly<Record<string, number>> = {
   sctp: 132,
   udplite: 136,
 };
-const PORT_PROTOCOLS: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
-
-/** A stored value for a message; JSON could hold anything here. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
-  return typeof value === 'object' ? 'of an unknown form' : String(value);
-}
 
 const NOT_OFFERED = ['namespaceSelector', 'services', 'serviceAccounts'] as const;
-
-const both = (condition: Condition): Match => ({ conditions: { 4: condition, 6: condition } });
 
 /**
  * The conditions of a rule, each ANDed with the others; members that cannot be honoured stand among
@@ -209,45 +181,4 @@ function selectorMatch(text: string, address: string, negated: boolean): Match |
   const condition = (family: Family): string =>
     `${family === 4 ? 'ip' : 'ip6'} ${address} ${negated ? '!= ' : ''}@${selectorSet(family, selector.id)}`;
   return { conditions: { 4: condition(4), 6: condition(6) }, selectors: [selector] };
-}
-
-function portsMatch(
-  ports: readonly (number | string)[],
-  port: string,
-  protocol: number | undefined,
-  negated: boolean,
-): Match | Unsupported {
-  const name = protocol === undefined ? undefined : PORT_PROTOCOLS[protocol];
-  if (name === undefined) return new Unsupported('ports without protocol TCP, UDP or SCTP');
-  if (!Array.isArray(ports)) return new Unsupported(`ports ${shown(ports)}`);
-  const ranges: [number, number][] = [];
-  for (const one of ports as readonly (number | string)[]) {
-    const range = portRange(one);
-    if (range === undefined) return new Unsupported(`port ${shown(one)}`);
-    ranges.push(range);
-  }
-  const list = mergeRanges(ranges).map(([first, last]) =>
-    first === last ? `${first}` : `${first}-${last}`,
-  );
-  return both(`${name} ${port} ${negated ? '!= ' : ''}{ ${list.join(', ')} }`);
-}
-
-/** A number, `first:last`, or undefined for a name: nothing gives Docker endpoints named ports. */
-function portRange(port: number | string): [number, number] | undefined {
-  const match = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(port));
-  if (match === null) return undefined;
-  const first = Number(match[1]);
-  const last = Number(match[2] ?? match[1]);
-  return first <= last && last <= 65_535 ? [first, last] : undefined;
-}
-
-function mergeRanges(ranges: readonly [number, number][]): [number, number][] {
-  const merged: [number, number][] = [];
-  for (const [first, last] of [...ranges].sort((left, right) => left[0] - right[0])) {
-    const previous = merged.at(-1);
-    if (previous !== undefined && first <= previous[1] + 1)
-      previous[1] = Math.max(previous[1], last);
-    else merged.push([first, last]);
-  }
-  return merged;
 }

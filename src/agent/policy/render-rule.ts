@@ -1,5 +1,6 @@
 import { families, type Family, type Rule, type Selector } from '../../model/index.js';
-import { matchesOf, Unsupported, type Condition, type Match } from './render-match.js';
+import { Unsupported, type Condition, type Match } from './match.js';
+import { matchesOf } from './render-match.js';
 import { ACCEPT_MARK, commentText } from './rule-names.js';
 
 export interface RenderedRules {
