@@ -87,6 +87,10 @@ export function formatCount(count: bigint): string {
 
 /** A count with its share of the total in whole percent. */
 export function formatShare(count: bigint, total: bigint): string {
-  const percent = total === 0n ? 0 : Math.round((Number(count) / Number(total)) * 100);
+  if (total === 0n) return `${formatCount(count)} (0%)`;
+  const exact = (Number(count) / Number(total)) * 100;
+  // Halves go to the even number, as in Go's formatting.
+  const down = Math.floor(exact);
+  const percent = exact - down === 0.5 ? down + (down % 2) : Math.round(exact);
   return `${formatCount(count)} (${percent}%)`;
 }

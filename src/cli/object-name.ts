@@ -1,5 +1,5 @@
 import { Fault } from '../base/index.js';
-import type { Kind, Resource } from '../model/v3/index.js';
+import { completeResource, type Kind, type Resource } from '../model/v3/index.js';
 
 export const DEFAULT_NAMESPACE = 'default';
 
@@ -17,7 +17,8 @@ export function describeId({ kind, name, namespace }: ObjectId): string {
 
 /** The object that a document means, given `-n`. Throws `invalid` where the two disagree. */
 export function idOf(kind: Kind, resource: Resource, flag: string | undefined): ObjectId {
-  const { name, namespace } = resource.metadata;
+  const { namespace } = resource.metadata;
+  const name = nameOf(kind, resource);
   if (!kind.namespaced) {
     if (flag !== undefined) throw notNamespaced(kind);
     if (namespace === undefined || namespace === '') return { kind, name };
@@ -30,6 +31,12 @@ export function idOf(kind: Kind, resource: Resource, flag: string | undefined): 
     throw new Fault('invalid', message, { reason: 'namespace' });
   }
   return { kind, name, namespace: written ?? flag ?? DEFAULT_NAMESPACE };
+}
+
+/** The name in the document, or the one that its kind computes from the spec. */
+function nameOf(kind: Kind, resource: Resource): string {
+  const { name } = resource.metadata;
+  return name === '' ? completeResource(kind, resource).metadata.name : name;
 }
 
 /** The object that words on the command line mean. */

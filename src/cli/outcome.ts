@@ -2,8 +2,8 @@ import type { Io } from './io.js';
 
 /** What a command did to one object; `error` is absent when it went well. */
 export interface Outcome {
-  /** The kind as the user spelled it; undefined where calicoctl's messages leave it out. */
-  readonly kindName: string | undefined;
+  /** The kind as the user spelled it. */
+  readonly kindName: string;
   readonly error?: string;
 }
 
@@ -50,14 +50,12 @@ export function reportDeletes(io: Io, outcomes: readonly Outcome[]): number {
   const done = outcomes.length - failed.length;
   if (done > 0) io.out(`Successfully deleted ${done} ${kindIn(outcomes)}resource(s)\n`);
   for (const { kindName, error } of failed) {
-    io.err(
-      `Failed to delete ${kindName === undefined ? '' : `'${kindName}' `}resource: ${error}\n`,
-    );
+    io.err(`Failed to delete '${kindName}' resource: ${error}\n`);
   }
   return failed.length > 0 ? 1 : 0;
 }
 
-/** `'IPPool' ` when all objects are of one kind that has a name, else nothing. */
+/** `'IPPool' ` when all objects are of one kind, else nothing. */
 function kindIn(outcomes: readonly Outcome[]): string {
   const names = new Set(outcomes.map(({ kindName }) => kindName));
   const [only] = names;

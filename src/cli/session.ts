@@ -1,5 +1,5 @@
 import { Fault } from '../base/index.js';
-import { findKind, kinds, type Kind, type Manifest } from '../model/v3/index.js';
+import { findKind, kinds, type Kind } from '../model/v3/index.js';
 import type { Io, StoreOptions } from './io.js';
 import { Objects } from './objects.js';
 
@@ -37,11 +37,6 @@ export function kindNamed(word: string): Kind {
 /** `ipPool` for IPPool: how calicoctl's own help writes kinds. */
 function commandName({ kind }: Kind): string {
   return kind.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (capitals) => capitals.toLowerCase());
-}
-
-/** The kind's name in messages about a manifest. */
-export function spelledKind({ anonymous, spelledKind: name }: Manifest): string | undefined {
-  return anonymous ? undefined : name;
 }
 
 export function both(): Fault {

@@ -5,14 +5,14 @@ import { idFromWords, idOf, type ObjectId } from '../object-name.js';
 import { refuseReadOnly, type Objects } from '../objects.js';
 import { reportDeletes, type Outcome } from '../outcome.js';
 import { removeObject } from '../removal.js';
-import { both, kindNamed, spelledKind, withObjects, type SharedOptions } from '../session.js';
+import { both, kindNamed, withObjects, type SharedOptions } from '../session.js';
 
 export interface DeleteOptions extends SharedOptions {
   readonly skipNotExists?: boolean;
 }
 
 interface Target {
-  readonly kindName: string | undefined;
+  readonly kindName: string;
   /** Throws when the words or the document mean no object. */
   readonly id: () => ObjectId;
   readonly resourceVersion?: string;
@@ -46,7 +46,7 @@ async function targetsOf(
     return manifests.map((manifest) => {
       const version = manifest.resource.metadata['resourceVersion'];
       return {
-        kindName: spelledKind(manifest),
+        kindName: manifest.spelledKind,
         id: () => idOf(manifest.kind, manifest.resource, namespace),
         ...(typeof version === 'string' && version !== '' ? { resourceVersion: version } : {}),
       };

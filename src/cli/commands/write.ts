@@ -8,7 +8,7 @@ import { idOf, type ObjectId } from '../object-name.js';
 import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '../objects.js';
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
 import { poolCheck } from '../pool-checks.js';
-import { spelledKind, withObjects, type SharedOptions } from '../session.js';
+import { withObjects, type SharedOptions } from '../session.js';
 
 export interface WriteOptions extends SharedOptions {
   readonly filename: string;
@@ -52,7 +52,7 @@ export async function validateCommand(io: Io, options: WriteOptions): Promise<nu
 
 /** A failure that concerns one object is reported with it; a datastore that is gone ends the command. */
 async function outcomeOf(manifest: Manifest, work: () => Promise<void> | void): Promise<Outcome> {
-  const kindName = spelledKind(manifest);
+  const kindName = manifest.spelledKind;
   try {
     await work();
     return { kindName };
@@ -79,14 +79,14 @@ async function writeOne(
     case 'create':
       return create(objects, id, manifest, withVersion, options.skipExists === true);
     case 'replace':
-      return objects.update(storedId(id, manifest), () => resource, withVersion);
+      return objects.update(id, () => resource, withVersion);
     case 'apply':
       try {
         return await objects.create(id, resource, change);
       } catch (error) {
         if (!isFault(error, 'exists')) throw error;
       }
-      return objects.update(storedId(id, manifest), () => resource, withVersion);
+      return objects.update(id, () => resource, withVersion);
   }
 }
 
@@ -102,11 +102,6 @@ async function create(
   } catch (error) {
     if (!(skipExists && isFault(error, 'exists'))) throw error;
   }
-}
-
-/** A name that is computed from the spec stands only in the completed object. */
-function storedId(id: ObjectId, { resource }: Manifest): ObjectId {
-  return id.name === '' ? { ...id, name: acceptable(id, resource).metadata.name } : id;
 }
 
 function documentVersion({ resource }: Manifest): string | undefined {

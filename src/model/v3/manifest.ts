@@ -15,8 +15,6 @@ export interface Manifest {
   readonly resource: Resource;
   /** The kind as the user spelled it: `ipPool` in a v1 manifest. */
   readonly spelledKind: string;
-  /** Came out of a bare list of v3 objects, which calicoctl's messages do not name by kind. */
-  readonly anonymous: boolean;
 }
 
 /**
@@ -34,12 +32,7 @@ export function readManifests(text: string, source: string): Manifest[] {
 
 function readDocument(document: unknown, source: string): Manifest[] {
   if (Array.isArray(document)) {
-    return document.flatMap((item: unknown) =>
-      readDocument(item, source).map((manifest) => ({
-        ...manifest,
-        anonymous: manifest.spelledKind === manifest.kind.kind,
-      })),
-    );
+    return document.flatMap((item: unknown) => readDocument(item, source));
   }
   if (!isObject(document)) {
     const shown = JSON.stringify(document)?.slice(0, 40);
@@ -63,13 +56,13 @@ function readOne(document: JsonObject, kindName: string, version: string): Manif
   if (version === 'v1') {
     const converted = convertV1(kindName, document);
     if (converted !== undefined) {
-      return { ...converted, spelledKind: kindName, anonymous: false };
+      return { ...converted, spelledKind: kindName };
     }
   }
   const kind = version === API_VERSION ? kindOfManifest(kindName) : undefined;
   if (kind === undefined) throw unknownKind(kindName, version);
   const resource = readResource(kind, document);
-  return { kind, resource, spelledKind: kind.kind, anonymous: false };
+  return { kind, resource, spelledKind: kind.kind };
 }
 
 function textOf(document: JsonObject, member: string): string {

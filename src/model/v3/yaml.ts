@@ -77,7 +77,7 @@ export function writeYaml(value: unknown): string {
 }
 
 function isAmbiguous(text: string): boolean {
-  if (text === '') return true;
+  if (text === '' || /^\d{4}-\d\d?-\d\d?/.test(text)) return true;
   if (!/^[\w.+~:-]+$/.test(text)) return false;
   const { contents, errors } = parseDocument(text, { version: '1.1' });
   return errors.length > 0 || !isScalar(contents) || typeof contents.value !== 'string';

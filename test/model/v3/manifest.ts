@@ -179,7 +179,6 @@ t.test('several objects in one text', async (t) => {
     readManifests(text, 'f').map((manifest) => manifest.spelledKind);
   t.same(kindsOf(`${one}\n---\n# nothing\n---\n${one}`), ['Node', 'Node']);
   t.same(kindsOf(`[${one},${one}]`), ['Node', 'Node']);
-  t.equal(readManifests(`[${one}]`, 'f')[0]?.anonymous, true);
   t.same(kindsOf(`{"apiVersion":"projectcalico.org/v3","kind":"NodeList","items":[${one}]}`), [
     'Node',
   ]);
@@ -197,7 +196,6 @@ t.test('first generation manifests', async (t) => {
     'ipPool.yaml',
   );
   t.equal(converted?.spelledKind, 'ipPool');
-  t.equal(converted?.anonymous, false);
   t.equal(converted?.resource.metadata.name, '17-16-10-0-24');
   t.same(converted?.resource.spec, {
     cidr: '17.16.10.0/24',
