@@ -1,4 +1,4 @@
-import { Cidr, heldAddresses, usedOf, type Block, type IpPool } from '../model/index.js';
+import { heldAddresses, usedOf, type Block, type Cidr, type IpPool } from '../model/index.js';
 
 /** Addresses of a pool or block, counted. */
 export interface Usage {

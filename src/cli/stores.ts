@@ -1,4 +1,4 @@
-import { createLog, deadline, type LogLevel } from '../base/index.js';
+import { createLog, deadline, Fault, isFault, type LogLevel } from '../base/index.js';
 import {
   adminSocketOf,
   endpointsOf,
@@ -14,6 +14,7 @@ import type { StoreOptions } from './io.js';
 type Inputs = Omit<ConfigInputs, 'argv'>;
 
 const DISCOVERY_MS = 5000;
+const DAEMON_MS = 5000;
 
 /**
  * The datastore that calicoctl's configuration names; without one the embedded store of this host,
@@ -23,14 +24,34 @@ export async function openStore(given: Inputs, options: StoreOptions): Promise<S
   const inputs = withEruFile(given);
   const configured = readDatastoreConfig(inputs, options.config);
   if (configured?.type === 'etcdv3') return openEtcd(configured, options);
+  const path = adminSocket(inputs);
   const { createAdminClient } = await import('../admin/index.js');
-  return createAdminClient(adminSocket(inputs)).openStore();
+  const store = createAdminClient(path).openStore();
+  await orHowToStart(
+    store.identify({ signal: deadline(DAEMON_MS) }),
+    'no etcd is configured, and the embedded datastore of this host is reached through its daemon',
+    ', or name etcd in /etc/calico/calicoctl.cfg or ETCD_ENDPOINTS',
+  );
+  return store;
 }
 
 /** What the daemon of this host says about itself. */
 export async function readStatus(inputs: Inputs, socket?: string): Promise<unknown> {
+  const path = socket ?? adminSocket(withEruFile(inputs));
   const { createAdminClient } = await import('../admin/index.js');
-  return createAdminClient(socket ?? adminSocket(withEruFile(inputs))).status();
+  const status = createAdminClient(path).status({ signal: deadline(DAEMON_MS) });
+  return orHowToStart(status, 'the status comes from the daemon', '');
+}
+
+/** A daemon that does not answer is told together with how it is started. */
+async function orHowToStart<T>(answer: Promise<T>, why: string, instead: string): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isFault(error, 'unavailable', 'timeout')) throw error;
+    const message = `${why}: ${error.message.replace(/; is calico-libnetwork running\?$/, '')}; start it with systemctl start calico-libnetwork${instead}`;
+    throw new Fault('unavailable', message, { reason: 'no-daemon', cause: error });
+  }
 }
 
 function adminSocket(inputs: Inputs): string {
