@@ -3,6 +3,11 @@ import { subcommand, usage, type Finish, type Options } from './grammar.js';
 import type { Io } from './io.js';
 
 export function addChanging(program: Command, io: Io, finish: Finish): void {
+  addPatch(program, io, finish);
+  addLabel(program, io, finish);
+}
+
+function addPatch(program: Command, io: Io, finish: Finish): void {
   const patch: Command = subcommand(program, io, 'patch', 'Change some members of one object.')
     .argument('[kind]')
     .argument('[name]')
@@ -25,6 +30,9 @@ Examples:
   $ calicoctl patch ippool pool1 -p '{"spec":{"disabled":true}}'
   $ calicoctl patch node node1 -p '{"spec":{"bgp":{"routeReflectorClusterID":"1.0.0.1"}}}'`,
     );
+}
+
+function addLabel(program: Command, io: Io, finish: Finish): void {
   const label: Command = subcommand(program, io, 'label', 'Set or remove one label of one object.')
     .argument('[kind]')
     .argument('[name]')

@@ -44,6 +44,11 @@ Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPoo
 }
 
 export function addReading(program: Command, io: Io, finish: Finish): void {
+  addGet(program, io, finish);
+  addDelete(program, io, finish);
+}
+
+function addGet(program: Command, io: Io, finish: Finish): void {
   const get: Command = withFile(
     subcommand(program, io, 'get', 'Show objects of a kind, by name, or of a file.'),
   )
@@ -71,6 +76,9 @@ Examples:
   $ calicoctl get node node1 -o yaml > node1.yaml
   $ calicoctl get wep -A -o custom-columns=NODE,NETWORKS,PROFILES`,
     );
+}
+
+function addDelete(program: Command, io: Io, finish: Finish): void {
   const remove: Command = withFile(
     subcommand(program, io, 'delete', 'Delete objects by name or of a file.'),
   )

@@ -20,26 +20,12 @@ export async function labelCommand(
   const kind = kindNamed(word);
   refuseReadOnly(kind, 'label');
   const id = idFromWords(kind, name, options.namespace);
-  const { key, value } = parseAssignment(assignment, options.remove === true);
   const what = `${word} ${name}`;
+  const wanted = parseAssignment(assignment, options.remove === true);
   let done = '';
   const change = (previous: Resource): Resource => {
-    const labels = { ...previous.metadata.labels };
-    const current = labels[key];
-    if (value === undefined) {
-      if (current === undefined) {
-        throw refusal(`cannot remove label of ${what}, key ${key} does not exist`);
-      }
-      delete labels[key];
-      done = `Successfully removed label ${key} from ${what}\n`;
-    } else {
-      if (current !== undefined && current !== value && options.overwrite !== true) {
-        const message = `failed to update label of ${what}, key ${key} is already present. please use '--overwrite' to set a new value`;
-        throw refusal(message);
-      }
-      labels[key] = value;
-      done = `Successfully ${current === undefined ? 'set' : 'updated'} label ${key} on ${what}\n`;
-    }
+    const { labels, verb } = changed(previous, wanted, what, options.overwrite === true);
+    done = `Successfully ${verb} ${what}\n`;
     return { ...previous, metadata: { ...previous.metadata, labels } };
   };
   return withObjects(io, options, async (objects) => {
@@ -54,10 +40,36 @@ export async function labelCommand(
   });
 }
 
-function parseAssignment(
-  text: string,
-  remove: boolean,
-): { readonly key: string; readonly value?: string } {
+interface Assignment {
+  readonly key: string;
+  /** Absent: the label is to go. */
+  readonly value?: string;
+}
+
+function changed(
+  { metadata }: Resource,
+  { key, value }: Assignment,
+  what: string,
+  overwrite: boolean,
+): { readonly labels: Record<string, string>; readonly verb: string } {
+  const labels = { ...metadata.labels };
+  const current = labels[key];
+  if (value === undefined) {
+    if (current === undefined) {
+      throw refusal(`cannot remove label of ${what}, key ${key} does not exist`);
+    }
+    delete labels[key];
+    return { labels, verb: `removed label ${key} from` };
+  }
+  if (current !== undefined && current !== value && !overwrite) {
+    const message = `failed to update label of ${what}, key ${key} is already present. please use '--overwrite' to set a new value`;
+    throw refusal(message);
+  }
+  labels[key] = value;
+  return { labels, verb: `${current === undefined ? 'set' : 'updated'} label ${key} on` };
+}
+
+function parseAssignment(text: string, remove: boolean): Assignment {
   const at = text.indexOf('=');
   if (remove) {
     if (at < 0 && text !== '') return { key: text };
