@@ -92,7 +92,7 @@ export async function measureEmbeddedPairs(rounds: number, count: number): Promi
       host: { node: NODE, uuid: '00000000-0000-4000-8000-000000000001' },
       catalog,
       gate: { mayAllocate: () => ({ ok: true }) },
-      endpoints: { holding: () => undefined },
+      endpoints: { holding: () => undefined, isBound: () => false },
       clock: systemClock,
       log: silentLog,
       onUnknownClaim: () => undefined,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { fabricAddress, type Fabric } from '../test/fixtures/fabric.js';
+import { putKey, startLabEtcd } from '../test/fixtures/lab-etcd.js';
 import { startLabHost, type LabHost } from '../test/fixtures/lab-host.js';
 import { waitFor, type LabProcess } from '../test/fixtures/lab-process.js';
 import { IPAM_SOCKET, NETWORK_SOCKET, startPluginDaemon } from '../test/fixtures/plugin-daemon.js';
@@ -74,51 +75,6 @@ function prepared(): [string, object][] {
   ];
 }
 
-async function startCluster(hosts: readonly LabHost[], indexes: readonly number[]): Promise<void> {
-  const address = (at: number): string => fabricAddress(indexes[at] ?? 0);
-  const cluster = hosts.map((host, at) => `${host.name}=http://${address(at)}:2380`).join(',');
-  const members = await Promise.all(
-    hosts.map((host, at) =>
-      host.spawn('etcd', [
-        ...[
-          '--name',
-          host.name,
-          '--data-dir',
-          join(host.dir, 'etcd'),
-          '--initial-cluster',
-          cluster,
-        ],
-        ...[
-          '--listen-client-urls',
-          'http://0.0.0.0:2379',
-          '--advertise-client-urls',
-          `http://${address(at)}:2379`,
-        ],
-        ...[
-          '--listen-peer-urls',
-          `http://${address(at)}:2380`,
-          '--initial-advertise-peer-urls',
-          `http://${address(at)}:2380`,
-        ],
-      ]),
-    ),
-  );
-  const [first] = hosts;
-  await waitFor('etcd to be healthy', async () => {
-    const ended = members.find((member) => !member.running());
-    if (ended !== undefined) throw new Error(`etcd ended:\n${ended.log().slice(-2000)}`);
-    const health = await first?.run('etcdctl', ['endpoint', 'health'], {
-      env: { ETCDCTL_API: '3' },
-    });
-    return health?.status === 0;
-  });
-  for (const [key, value] of prepared()) {
-    await first?.must('etcdctl', ['put', key, JSON.stringify(value)], {
-      env: { ETCDCTL_API: '3' },
-    });
-  }
-}
-
 async function startPlugin(
   options: TargetOptions,
   host: LabHost,
@@ -157,7 +113,10 @@ export async function startTarget(options: TargetOptions): Promise<LoadTarget> {
     hosts.push(host);
     await options.fabric.attach(host, index);
   }
-  await startCluster(hosts, options.indexes);
+  await startLabEtcd(hosts.map((host, at) => ({ host, index: options.indexes[at] ?? 0 })));
+  const [first] = hosts;
+  if (first === undefined) throw new Error('a target has at least one host');
+  for (const [key, value] of prepared()) await putKey(first, key, value);
   return attach(options, hosts, 'http://127.0.0.1:2379');
 }
 
