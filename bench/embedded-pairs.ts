@@ -96,6 +96,7 @@ export async function measureEmbeddedPairs(rounds: number, count: number): Promi
       clock: systemClock,
       log: silentLog,
       onUnknownClaim: () => undefined,
+      rememberRelease: () => undefined,
     });
     await allocator.load({});
     const pairsPerSecond: Record<number, number> = {};
