@@ -1,26 +1,17 @@
-import { join } from 'node:path';
 import { createAgent, type Agent } from './agent/index.js';
-import { Fault, type Clock, type Log } from './base/index.js';
+import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
-import { createSyncer, resourceKey, type Store } from './datastore/index.js';
-import {
-  createDockerInventory,
-  startMetadataWriter,
-  type DockerInventory,
-} from './docker/index.js';
-import type { Cidr } from './model/index.js';
-import { decodeClusterInformation } from './model/v3/index.js';
+import { createSyncer, type Store } from './datastore/index.js';
+import { createDockerInventory, type DockerInventory } from './docker/index.js';
+import { followInventory } from './follow-inventory.js';
+import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
 import { createNft, type Nft } from './nft/index.js';
 import {
-  holdNodeName,
   loadHostUuid,
-  readBootId,
   recordDatastore,
   recordedDatastore,
-  recordEngine,
   recordNodename,
-  registerNode,
   type NodeHold,
   type Registration,
 } from './node/index.js';
@@ -111,7 +102,7 @@ async function start(options: DaemonCoreOptions, closers: Closers): Promise<Daem
   closers.add(() => nft.close());
   const hold = await takeNodeName(options, store, uuid);
   closers.add(() => hold.stop());
-  const registration = await register(options, store, netlink, uuid);
+  const registration = await registerHost(options, store, netlink, uuid);
   const { name } = config.nodeName;
   await recordNodename(config.stateDir, name);
   const { id: storeId } = await store.identify({ signal });
@@ -167,11 +158,16 @@ async function wire(
       programmer: agent,
       names: inventory,
       gate: hold,
+      foreignNetworksExist: () => inventory.networks().some(({ driver }) => driver !== driverName),
+      rememberDeletion: (endpointId) => pending.record('delete-endpoint', { endpointId }),
       settings: { namespace, interfacePrefix, vethMtu },
       createProfiles: config.createProfiles,
       runDir,
       drivers: { driver: driverName, ipamDriver: ipamDriverName },
-      onUnknownClaim: (handle, block) => recordUnknownClaim(pending, handle, block, log),
+      rememberRelease: ({ address, poolId, handle }) =>
+        rememberRelease(pending, { address: address.toString(), poolId, handle }, log),
+      onUnknownClaim: (handle, block) =>
+        rememberRelease(pending, { handle, block: block.toString() }, log),
       onNetworkCount: options.onNetworkCount,
       clock,
       log,
@@ -206,132 +202,15 @@ async function wire(
   };
 }
 
-/**
- * A restored, emptied or exchanged datastore must not make this host give out addresses that others have:
- * another cluster under the same state folder is refused until an operator says that it is meant.
- */
-async function refuseExchangedStore(
-  store: Store,
-  expected: string | undefined,
-  config: DaemonConfig,
-  signal: AbortSignal,
-): Promise<void> {
-  const key = resourceKey('clusterinformations', 'default');
-  const entry = await store.get(key, { signal });
-  if (expected === undefined) return;
-  const found =
-    entry === undefined ? undefined : decodeClusterInformation(entry.value, key).clusterGuid;
-  if (found === expected) return;
-  throw new Fault(
-    'refused',
-    `the datastore at ${store.description} is ${found === undefined ? 'empty' : `cluster ${found}`}, but this host belongs to cluster ${expected}: ` +
-      `restore it, or remove ${join(config.stateDir, 'datastore.json')} if the change is meant and no container runs`,
-    { reason: 'datastore-exchanged' },
-  );
-}
-
-async function takeNodeName(
-  options: DaemonCoreOptions,
-  store: Store,
-  hostUuid: string,
-): Promise<NodeHold> {
-  const { config, log, clock, signal, osHostname } = options;
-  const hold = holdNodeName({
-    store,
-    nodeName: config.nodeName.name,
-    hostUuid,
-    bootId: await readBootId(),
-    hostName: osHostname,
-    log,
-    clock,
-  });
-  await hold.decided(signal);
-  return hold;
-}
-
-async function register(
-  options: DaemonCoreOptions,
-  store: Store,
-  netlink: Netlink,
-  hostUuid: string,
-): Promise<Registration> {
-  const { config, log, clock, version, signal } = options;
-  const [links, addresses, routes4, routes6] = await Promise.all([
-    netlink.links(),
-    netlink.addresses(),
-    netlink.routes(4),
-    netlink.routes(6),
-  ]);
-  const registration = await registerNode({
-    store,
-    nodeName: config.nodeName.name,
-    hostUuid,
-    settings: config.node,
-    view: { links, addresses, routes: [...routes4, ...routes6] },
-    version,
-    clock,
-    log,
-    signal,
-  });
-  for (const warning of registration.warnings) log.warn({ warning }, 'node registration');
-  log.info(
-    { node: config.nodeName.name, store: store.description, written: registration.written.length },
-    'host registered',
-  );
-  return registration;
-}
-
-function recordUnknownClaim(pending: Pending, handle: string, block: Cidr, log: Log): void {
-  pending.record('release-address', { handle, block: block.toString() }).catch((error: unknown) => {
+function rememberRelease(
+  pending: Pending,
+  payload: Readonly<Record<string, string>>,
+  log: Log,
+): void {
+  pending.record('release-address', payload).catch((error: unknown) => {
     log.error(
-      { handle, block: block.toString(), err: error },
-      'an address may stay taken: the release could not be written down',
+      { ...payload, err: error },
+      'an address may stay taken: its release could not be written down',
     );
   });
-}
-
-/** Names, labels and the engine's identity, as Docker tells them, in the background. */
-function followInventory(parts: {
-  readonly options: DaemonCoreOptions;
-  readonly store: Store;
-  readonly plugin: PluginCore;
-  readonly inventory: DockerInventory;
-  readonly uuid: string;
-}): void {
-  const { options, store, plugin, inventory, uuid } = parts;
-  const { config, log, signal } = options;
-  const { networks, endpoints } = plugin.driver;
-  const background = (work: Promise<unknown>, what: string): void => {
-    work.catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ err: error }, what);
-    });
-  };
-  inventory.subscribe({
-    onNetwork: (change) => {
-      if (change.type !== 'learnt') return;
-      const work = networks
-        .rename(change.id, change.name, { signal })
-        .then(() => endpoints.named(change.id, change.name));
-      background(work, 'a network name could not be written down');
-    },
-  });
-  startMetadataWriter({
-    inventory,
-    mode: config.labelEndpoints ? 'prefixed' : 'none',
-    updateEndpoint: (endpointId, change) => endpoints.update(endpointId, change),
-    log,
-    signal,
-  });
-  const engineKnown = inventory.ready(signal).then(async () => {
-    const { engine } = inventory.status();
-    if (engine === undefined) return;
-    await recordEngine(
-      store,
-      config.nodeName.name,
-      uuid,
-      { id: engine.id, version: engine.version },
-      { signal },
-    );
-  });
-  background(engineKnown, 'the Docker engine could not be recorded');
 }

@@ -1,17 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  backoff,
-  Fault,
-  isFault,
-  messageOf,
-  orAbort,
-  sleep,
-  systemClock,
-  toFault,
-  type Log,
-} from './base/index.js';
+import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
 import type { DaemonConfig, NetworkScope } from './config/index.js';
+import { coreOf, explained, newBehind, type Behind } from './first-contact.js';
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
@@ -35,15 +26,8 @@ export interface Daemon {
 
 /** The first answers must not wait for libraries: loading them holds the event loop for 65 ms. */
 const LOAD_AFTER_MS = 100;
-
-/** State of the part behind the sockets, for calls that come before it is there. */
-interface Behind {
-  core: DaemonCore | undefined;
-  /** Why it is not there yet. */
-  failure: Fault | undefined;
-  readonly ready: Promise<DaemonCore>;
-  readonly resolve: (core: DaemonCore) => void;
-}
+/** calicoctl right after a start waits this long for the datastore. */
+const ADMIN_WAIT_MS = 5_000;
 
 /**
  * Start order: both sockets listen first, because dockerd may be waiting for them; then the libraries, the
@@ -62,8 +46,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     directory: join(config.stateDir, 'pending'),
     log,
     clock: systemClock,
-    perform: async (work, signal) =>
-      performPending(work, (await coreOf(behind, signal)).plugin, where, signal),
+    perform: async (work, signal) => {
+      const { plugin } = await coreOf(behind, signal);
+      // A copy of this machine asked to free what is the original's: nothing of it may be done later.
+      if (work.recordedAt <= (behind.contestedAt ?? 0)) {
+        log.warn(
+          { kind: work.kind, ...work.payload, reason: 'hold-contested' },
+          'deletion dropped',
+        );
+        return;
+      }
+      await performPending(work, plugin, where, signal);
+    },
   });
   const observers: CallObserver[] = [];
   const servers = createServers(options, behind, pending, (call) =>
@@ -80,7 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await sleep(LOAD_AFTER_MS, stopping.signal);
     services = await openLocalServices(options, behind, pending);
     observers.push(services.observe);
-    await services.coreReady(await keepTrying(options, behind, pending, stopping.signal));
+    await keepTrying(options, behind, pending, stopping.signal);
   };
   const running = bringUp().catch((error: unknown) => {
     if (!stopping.signal.aborted) log.error({ err: error }, 'the daemon did not come up');
@@ -109,6 +103,7 @@ async function openLocalServices(
   return startLocalServices({
     config,
     core: () => behind.core,
+    waitForCore: () => coreOf(behind, deadline(ADMIN_WAIT_MS)),
     failure: () => behind.failure,
     status: () => {
       const { core, failure } = behind;
@@ -124,25 +119,6 @@ async function openLocalServices(
     },
     log,
   });
-}
-
-function newBehind(): Behind {
-  let resolve: (core: DaemonCore) => void = () => undefined;
-  const ready = new Promise<DaemonCore>((done) => {
-    resolve = done;
-  });
-  return { core: undefined, failure: undefined, ready, resolve };
-}
-
-/** Waits for the first contact; a call that ends before is told why there is none. */
-async function coreOf(behind: Behind, signal: AbortSignal): Promise<DaemonCore> {
-  if (behind.core !== undefined) return behind.core;
-  try {
-    return await orAbort(behind.ready, signal, 'the first contact with the datastore');
-  } catch (error) {
-    if (behind.failure !== undefined && isFault(error, 'timeout')) throw behind.failure;
-    throw error;
-  }
 }
 
 interface NamedServer {
@@ -170,6 +146,8 @@ function createServers(
     ...common,
     core: async (signal) => (await coreOf(behind, signal)).plugin.ipam,
     refreshPools: async (signal) => (await coreOf(behind, signal)).plugin.refreshPools(signal),
+    refreshNetworks: async (signal) =>
+      (await coreOf(behind, signal)).plugin.refreshNetworks(signal),
     names: { driver: driverName, ipamDriver: ipamDriverName },
   });
   const server = (
@@ -231,6 +209,7 @@ async function keepTrying(
     } catch (error) {
       if (signal.aborted) throw error;
       behind.failure = explained(toFault(error));
+      if (behind.failure.reason === 'hold-contested') behind.contestedAt = systemClock.now();
       log.warn(
         {
           kind: behind.failure.kind,
@@ -256,9 +235,4 @@ function keepScope(stateDir: string, scope: NetworkScope, networks: number): voi
 /** Where `keepScope` writes. */
 export function scopeFile(stateDir: string): string {
   return join(stateDir, 'network-scope');
-}
-
-function explained(fault: Fault): Fault {
-  if (fault.kind !== 'timeout') return fault;
-  return new Fault('unavailable', messageOf(fault), { reason: fault.reason, cause: fault });
 }

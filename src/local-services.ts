@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { messageOf, type Fault, type Log } from './base/index.js';
 import type { AdminServer } from './admin/index.js';
 import type { DaemonConfig } from './config/index.js';
@@ -9,6 +8,8 @@ import type { CallObserver } from './rpc/index.js';
 export interface LocalServicesOptions {
   readonly config: DaemonConfig;
   readonly core: () => DaemonCore | undefined;
+  /** Waits for the datastore, within the bound of a call; throws why it is not there. */
+  readonly waitForCore: () => Promise<DaemonCore>;
   readonly failure: () => Fault | undefined;
   readonly status: () => Record<string, unknown>;
   readonly log: Log;
@@ -17,8 +18,6 @@ export interface LocalServicesOptions {
 export interface LocalServices {
   /** Told of every call on the plugin sockets. */
   readonly observe: CallObserver;
-  /** The store is there: with the embedded one, calicoctl reaches it through us. */
-  coreReady(core: DaemonCore): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,14 +44,9 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
     await orWarn(log, 'metrics are not served', metricsServer.listen());
     await metrics.includeProcess();
   }
-  let admin = await openAdmin(options, undefined);
+  const admin = await openAdmin(options);
   return {
     observe,
-    async coreReady(core) {
-      if (core.store.type !== 'embedded') return;
-      await admin?.close();
-      admin = await openAdmin(options, core);
-    },
     async stop() {
       await admin?.close();
       await metricsServer?.close();
@@ -60,19 +54,17 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
   };
 }
 
-async function openAdmin(
-  options: LocalServicesOptions,
-  core: DaemonCore | undefined,
-): Promise<AdminServer | undefined> {
-  const { config, log } = options;
+async function openAdmin(options: LocalServicesOptions): Promise<AdminServer | undefined> {
+  const { config, log, waitForCore } = options;
   const { createAdminServer } = await import('./admin/index.js');
-  const path =
-    config.adminSocket === '' ? join(config.runDir, 'calico-libnetwork.sock') : config.adminSocket;
   const server = createAdminServer({
-    path,
+    path: config.adminSocket,
     status: async () => options.status(),
     log,
-    ...(core === undefined ? {} : { store: core.store }),
+    store: async () => {
+      const { store } = await waitForCore();
+      return store.type === 'embedded' ? store : undefined;
+    },
   });
   const opened = await orWarn(
     log,

@@ -20,6 +20,7 @@ import {
   PoolUseBook,
   type AllocationGate,
   type EndpointsByAddress,
+  type ForgottenRelease,
   type Host,
   type IpamCore,
 } from './ipam/index.js';
@@ -33,6 +34,10 @@ export interface PluginCoreOptions {
   readonly programmer: EndpointProgrammer;
   readonly names: NetworkNames;
   readonly gate: AllocationGate;
+  /** Docker has a network of another driver with our IPAM, as far as is known. */
+  readonly foreignNetworksExist: () => boolean;
+  /** Writes down that an endpoint has to be deleted. */
+  readonly rememberDeletion: (endpointId: string) => Promise<void>;
   readonly settings: EndpointSettings;
   /** Make a network's profile when it has none. */
   readonly createProfiles: boolean;
@@ -41,6 +46,8 @@ export interface PluginCoreOptions {
   readonly drivers: { readonly driver: string; readonly ipamDriver: string };
   /** A claim may have succeeded unseen: free later what the handle holds. */
   readonly onUnknownClaim: (handle: string, block: Cidr) => void;
+  /** Writes down that an address has to be freed. */
+  readonly rememberRelease: (release: ForgottenRelease) => void;
   /** Told how many networks this host has, after each change. */
   readonly onNetworkCount: (count: number) => void;
   readonly clock: Clock;
@@ -57,6 +64,8 @@ export interface PluginCore {
   readonly book: EndpointBook;
   /** Reads the pools again: one may have been made a moment ago. */
   refreshPools(signal: AbortSignal): Promise<void>;
+  /** Reads the stored networks again: another host may have made one. */
+  refreshNetworks(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -90,9 +99,10 @@ async function assemble(
   signal: AbortSignal,
 ): Promise<PluginCore> {
   const { store, host, clock, log, netlink, programmer, names, settings } = options;
-  const uses = new PoolUseBook();
+  const uses = new PoolUseBook(options.foreignNetworksExist);
   // Each of the two asks the other at run time only.
   const endpointsByAddress: EndpointsByAddress = {
+    isBound: (address) => endpoints.isBound(address),
     holding: (address) => endpoints.holding(address),
   };
   const allocator = new Allocator({
@@ -104,11 +114,11 @@ async function assemble(
     clock,
     log,
     onUnknownClaim: options.onUnknownClaim,
+    rememberRelease: options.rememberRelease,
   });
   const pools = {
     adopt: (data: readonly { readonly pool: string }[]) => uses.adopt(data),
-    restore: (poolIds: readonly string[], subnets: readonly string[]) =>
-      uses.restore(poolIds, subnets),
+    restore: (poolIds: readonly string[]) => uses.restore(poolIds),
     automaticSubnets: (family: Family) => automaticSubnets(catalog, family),
   };
   const profiles = new ProfileBook({
@@ -144,12 +154,14 @@ async function assemble(
     programmer,
     names,
     leases: allocator,
+    rememberDeletion: options.rememberDeletion,
     pools,
     clock,
     log,
   });
   await Promise.all([allocator.load({ signal }), networks.load({ signal })]);
   const restored = await endpoints.load({ signal });
+  veths.start();
   return {
     ipam: { allocator, uses, requestPool: createPoolRequests({ catalog, uses, clock }) },
     driver: { networks, endpoints },
@@ -157,9 +169,10 @@ async function assemble(
     restored,
     book,
     refreshPools: (bound) => refreshPools(store, catalog, bound),
+    refreshNetworks: (bound) => networks.load({ signal: bound }),
     async stop() {
       syncer.stop();
-      await veths.flush();
+      await veths.stop();
     },
   };
 }

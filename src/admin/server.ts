@@ -29,8 +29,11 @@ import {
 export interface AdminServerOptions {
   /** Unix socket, mode 0600. */
   readonly path: string;
-  /** The embedded store, which no other process can open; absent when the daemon uses etcd. */
-  readonly store?: Store;
+  /**
+   * The embedded store, which no other process can open; absent when the daemon uses etcd. As a function: it
+   * may not be open yet, or it may turn out that the daemon uses etcd (undefined).
+   */
+  readonly store?: Store | (() => Promise<Store | undefined>);
   /** What `calicoctl node status` shows; may hold bigints. */
   readonly status: () => Promise<unknown>;
   readonly log: Log;
@@ -115,8 +118,9 @@ async function build(
   return { app, server };
 }
 
-function addStoreRoutes(app: FastifyInstance, store: Store | undefined): void {
-  const given = (): Store => {
+function addStoreRoutes(app: FastifyInstance, from: AdminServerOptions['store']): void {
+  const given = async (): Promise<Store> => {
+    const store = typeof from === 'function' ? await from() : from;
     if (store !== undefined) return store;
     const message = 'the daemon keeps its data in etcd, not in itself: ask etcd directly';
     throw new Fault('unsupported', message, { reason: 'no-embedded-store' });
@@ -125,7 +129,7 @@ function addStoreRoutes(app: FastifyInstance, store: Store | undefined): void {
     '/store/get',
     { schema: { body: GetBody } },
     async (request, reply) => {
-      const entry = await given().get(request.body.key);
+      const entry = await (await given()).get(request.body.key);
       return json(reply, { entry: entry === undefined ? null : toWireEntry(entry) });
     },
   );
@@ -133,29 +137,29 @@ function addStoreRoutes(app: FastifyInstance, store: Store | undefined): void {
     '/store/get-many',
     { schema: { body: GetManyBody } },
     async (request, reply) =>
-      json(reply, { entries: toWirePairs(await given().getMany(request.body.keys)) }),
+      json(reply, { entries: toWirePairs(await (await given()).getMany(request.body.keys)) }),
   );
   app.post<{ Body: ListRequest }>(
     '/store/list',
     { schema: { body: ListBody } },
     async (request, reply) =>
-      json(reply, toWireSnapshot(await given().list(request.body.prefixes))),
+      json(reply, toWireSnapshot(await (await given()).list(request.body.prefixes))),
   );
   app.post<{ Body: CommitRequest }>(
     '/store/commit',
     { schema: { body: CommitBody } },
     async (request, reply) =>
-      json(reply, toWireCommit(await given().commit(fromCommitRequest(request.body)))),
+      json(reply, toWireCommit(await (await given()).commit(fromCommitRequest(request.body)))),
   );
   app.get('/store/identity', async (_, reply) => {
-    const { id, revision } = await given().identify();
+    const { id, revision } = await (await given()).identify();
     return json(reply, { id, revision: revision.toString() });
   });
   app.post<{ Body: WatchRequest }>(
     '/store/watch',
     { schema: { body: WatchBody } },
     async (request, reply) => {
-      const watched = given();
+      const watched = await given();
       reply.hijack();
       streamWatch(watched, request.body, reply.raw);
     },

@@ -1,65 +1,97 @@
 import { sleep } from '../base/index.js';
-import { peerInterfaceName, type Address } from '../model/index.js';
+import { hostInterfaceName, peerInterfaceName, type Address } from '../model/index.js';
 import { discardEndpoint, type EndpointsContext } from './context.js';
-import type { EndpointRecord } from './endpoint-book.js';
+import type { EndpointRecord, StrayEndpoint } from './endpoint-book.js';
 
 /** How long a container's interface may take to vanish after its death. */
 const GOING_MS = 1_000;
 const GOING_STEP_MS = 50;
+
+/** What has to be committed for an endpoint to give way. */
+export interface Eviction {
+  readonly compares: readonly { readonly key: string; readonly revision: bigint }[];
+  readonly writes: readonly { readonly key: string; readonly value: null }[];
+}
 
 /** Structurally what the allocator asks for. */
 export interface BoundEndpoint {
   readonly endpointId: string;
   readonly description: string;
   isLive(signal: AbortSignal): Promise<boolean>;
-  evict(): Promise<{
-    readonly compares: readonly { readonly key: string; readonly revision: bigint }[];
-    readonly writes: readonly { readonly key: string; readonly value: null }[];
-  }>;
+  evict(): Promise<Eviction>;
   evicted(): void;
 }
-/** The endpoint that the store still binds to an address, for the allocator. */
+
+/** The endpoint of this host that has an address, be it known to the store or only to the kernel. */
 export function boundEndpoint(
   context: EndpointsContext,
   address: Address,
 ): BoundEndpoint | undefined {
-  const record = context.book.holding(address);
-  if (record === undefined) return undefined;
-  const name =
-    record.endpoint.containerId === ''
-      ? `endpoint ${record.id.slice(0, 12)}`
-      : `container ${record.endpoint.containerId.slice(0, 12)}`;
+  const { book, programmer, veths } = context;
+  const record = book.holding(address);
+  if (record !== undefined) {
+    return {
+      endpointId: record.id,
+      description: describe(record),
+      isLive: (signal) =>
+        record.going ? Promise.resolve(false) : isLive(context, record.id, record.slot > 0, signal),
+      evict: () => evict(context, record),
+      evicted: () => discardEndpoint(context, record),
+    };
+  }
+  const stray = book.strayWith(address);
+  if (stray === undefined) return undefined;
   return {
-    endpointId: record.id,
-    description: `${name} on node ${record.endpoint.node}`,
-    isLive: (signal) => isLive(context, record, signal),
+    endpointId: stray.id,
+    description: `endpoint ${stray.id.slice(0, 12)} on this host, whose object is gone from the datastore`,
+    isLive: (signal) => isLive(context, stray.id, true, signal),
     evict: async () => {
-      await context.programmer.withdraw(record.id);
-      const latest = context.book.get(record.id) ?? record;
-      return {
-        compares: [{ key: latest.key, revision: latest.revision }],
-        writes: [{ key: latest.key, value: null }],
-      };
+      await programmer.withdraw(stray.id);
+      return { compares: [], writes: [] };
     },
-    evicted: () => discardEndpoint(context, record),
+    evicted: () => buryStray({ book, veths }, stray),
   };
 }
 
+function describe({ id, endpoint }: EndpointRecord): string {
+  const { containerId, node } = endpoint;
+  const what =
+    containerId === '' ? `endpoint ${id.slice(0, 12)}` : `container ${containerId.slice(0, 12)}`;
+  return `${what} on node ${node}`;
+}
+
+/** Routes and policy go first. The object is read, because others may have changed or removed it since. */
+export async function evict(context: EndpointsContext, record: EndpointRecord): Promise<Eviction> {
+  await context.programmer.withdraw(record.id);
+  const entry = await context.store.get(record.key);
+  const compares = [{ key: record.key, revision: entry?.revision ?? 0n }];
+  return { compares, writes: entry === undefined ? [] : [{ key: record.key, value: null }] };
+}
+
+/** The pair of an endpoint that the store does not know goes, and so does its file. */
+export function buryStray(
+  { book, veths }: Pick<EndpointsContext, 'book' | 'veths'>,
+  stray: StrayEndpoint,
+): void {
+  if (stray.interfaceIndex > 0) veths.bury(hostInterfaceName(stray.id), stray.interfaceIndex);
+  book.removeStray(stray.id);
+}
+
 /** A dead container's pair vanishes with its namespace, or its inner end is back on the host under its first name. */
-async function isLive(
+export async function isLive(
   context: EndpointsContext,
-  record: EndpointRecord,
+  id: string,
+  joined: boolean,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { netlink, clock } = context;
-  if (record.going) return false;
+  const { netlink, clock, book } = context;
   const until = clock.monotonic() + GOING_MS;
   for (;;) {
-    const link = await netlink.linkByName(record.endpoint.interfaceName);
+    const link = await netlink.linkByName(hostInterfaceName(id));
     if (link === undefined || !link.up) return false;
-    if (record.slot > 0 && (await netlink.linkByName(peerInterfaceName(record.id))) !== undefined)
-      return false;
-    if (clock.monotonic() >= until) return true;
+    if (joined && (await netlink.linkByName(peerInterfaceName(id))) !== undefined) return false;
+    // Still on the host: no container ever had it, and the Join that would have come is not coming.
+    if (clock.monotonic() >= until) return joined || (book.get(id)?.slot ?? 0) > 0;
     await sleep(GOING_STEP_MS, signal);
   }
 }

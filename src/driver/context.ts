@@ -33,6 +33,8 @@ export interface EndpointsContext {
   readonly names: NetworkNames;
   readonly leases: AddressLeases;
   readonly pools: PoolRequests;
+  /** Writes down that the endpoint has to be deleted: whether it is stored was never learnt. */
+  rememberDeletion(endpointId: string): Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Fault } from '../base/index.js';
+import { abortFault, deadline, Fault, isFault, messageOf } from '../base/index.js';
 import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../datastore/index.js';
 import type { Profile } from '../model/index.js';
 import { encodeWorkloadEndpoint, type Identity } from '../model/v3/index.js';
+import { evict, isLive } from './bound-endpoint.js';
 import { discardEndpoint, endpointConflict, type EndpointsContext } from './context.js';
+import { nameLearnt } from './endpoint-changes.js';
 import type { EndpointRecord } from './endpoint-book.js';
 import { leaseFor, planEndpoint, readMtu, type EndpointPlan } from './plan-endpoint.js';
 import type { AddressLease } from './ports.js';
@@ -13,6 +15,8 @@ import { commitOrSettle } from './settle.js';
 /** Which machine made the endpoint: what it left over may be freed by no other. */
 export const HOST_ANNOTATION = 'calico-libnetwork/host';
 
+/** Bound of taking an endpoint back that was stored after its call had ended. */
+const UNDO_MS = 5_000;
 const DEFAULT_MTU = 1500;
 const ATTEMPTS = 20;
 
@@ -33,16 +37,53 @@ export async function createEndpoint(
   const mtu =
     readMtu(plan.network) ??
     (context.settings.vethMtu > 0 ? context.settings.vethMtu : DEFAULT_MTU);
-  const veth = await context.veths.create(body.EndpointID, plan.mac, mtu);
+  const { book, veths } = context;
+  book.announce(body.EndpointID);
+  let veth: { readonly name: string; readonly index: number } | undefined;
   try {
+    veth = await veths.create(body.EndpointID, plan.mac, mtu);
     const record = await store(context, plan, body.EndpointID, veth.index, signal);
-    context.book.put(record);
-    context.book.persist(record);
+    if (signal.aborted) await undo(context, record, signal);
+    book.put(record);
+    book.persist(record);
+    if (record.provisional) correctProfile(context, record);
     return answer(record, body);
   } catch (error) {
-    context.veths.bury(veth.name, veth.index);
+    if (veth !== undefined) veths.bury(veth.name, veth.index);
+    book.withdrawAnnouncement(body.EndpointID);
+    if (isFault(error, 'outcome-unknown')) await context.rememberDeletion(body.EndpointID);
     throw error;
   }
+}
+
+/** Docker was told that the call failed and will never delete what came too late. */
+async function undo(
+  { store: datastore, rememberDeletion }: EndpointsContext,
+  record: EndpointRecord,
+  signal: AbortSignal,
+): Promise<never> {
+  const { key, revision } = record;
+  const bounded = { signal: deadline(UNDO_MS) };
+  const done = await datastore
+    .commit({ compares: [{ key, revision }], writes: [{ key, value: null }] }, bounded)
+    .then(
+      ({ committed }) => committed,
+      () => false,
+    );
+  if (!done) await rememberDeletion(record.id);
+  throw abortFault(signal, 'CreateEndpoint');
+}
+
+/** The name may have been learnt while the commit was under way, when nobody could correct it yet. */
+function correctProfile(context: EndpointsContext, { networkId, id }: EndpointRecord): void {
+  const name = context.names.nameOf(networkId) ?? context.networks.nameOf(networkId);
+  if (name === undefined) return;
+  nameLearnt(context, networkId, name).catch((error: unknown) => {
+    context.log.warn(
+      { EndpointID: id, error: messageOf(error) },
+      'the provisional profile stays for now',
+    );
+  });
 }
 
 /** Docker refuses an answer that repeats what it gave itself (plugin protocol §2.1). */
@@ -67,7 +108,15 @@ async function store(
   const revision = await retryOnConflict(ATTEMPTS, async (attempt, current) => {
     if (current !== undefined) context.profiles.absorb(profile.name, current);
     if (attempt > 1) leases = await reloaded(context, leases, signal);
-    const parts = await transactionOf(context, { key, text, id, leases, profile, identity });
+    const parts = await transactionOf(context, {
+      key,
+      text,
+      id,
+      leases,
+      profile,
+      identity,
+      signal,
+    });
     const result = await commitOrSettle(
       context.store,
       (transaction) => context.writes.commit(transaction),
@@ -126,6 +175,7 @@ async function transactionOf(
     readonly leases: readonly AddressLease[];
     readonly profile: Profile;
     readonly identity: Identity;
+    readonly signal: AbortSignal;
   },
 ): Promise<{ readonly transaction: Transaction; committed(): void }> {
   const { leases, id } = parts;
@@ -136,22 +186,41 @@ async function transactionOf(
       .flatMap(({ address }) => context.book.holding(address) ?? [])
       .filter((other) => other.id !== id),
   );
-  for (const other of stale) await context.programmer.withdraw(other.id);
+  const evictions = await Promise.all(
+    [...stale].map((other) => replace(context, other, parts.signal)),
+  );
   const compares = [
     { key: parts.key, revision: context.book.get(id)?.revision ?? 0n },
     ...[...handles].map(([key, { handleRevision: revision }]) => ({ key, revision })),
     ...profile.compares,
-    ...[...stale].map(({ key, revision }) => ({ key, revision })),
+    ...evictions.flatMap((eviction) => eviction.compares),
   ];
   const writes = [
     { key: parts.key, value: parts.text },
     ...[...handles].map(([key, { handleValue: value }]) => ({ key, value })),
     ...profile.writes,
-    ...[...stale].map(({ key }) => ({ key, value: null })),
+    ...evictions.flatMap((eviction) => eviction.writes),
   ];
   const transaction = { compares, writes, reads: compares.map(({ key }) => key) };
   return {
     transaction,
     committed: () => [...stale].forEach((other) => discardEndpoint(context, other)),
   };
+}
+
+/** An older endpoint of the address gives way only if no container has it. */
+async function replace(
+  context: EndpointsContext,
+  other: EndpointRecord,
+  signal: AbortSignal,
+): ReturnType<typeof evict> {
+  const live = !other.going && (await isLive(context, other.id, other.slot > 0, signal));
+  if (!live) return evict(context, other);
+  throw new Fault(
+    'exists',
+    `${other.endpoint.addresses.join(', ')} is in use by the running endpoint ${other.id.slice(0, 12)}; remove that container first`,
+    {
+      reason: 'address-taken',
+    },
+  );
 }

@@ -26,8 +26,19 @@ export interface EndpointRecord {
   readonly going: boolean;
 }
 
+/** An interface of this boot whose endpoint the store does not know: a container may be using it all the same. */
+export interface StrayEndpoint {
+  readonly id: string;
+  /** 0: it has no interface any more. */
+  readonly interfaceIndex: number;
+  readonly addresses: readonly string[];
+  /** A container had it: it was joined. */
+  readonly joined: boolean;
+}
+
 /** What a restart of the daemon needs and the datastore does not have. */
 interface BootRecord {
+  readonly addresses: readonly string[];
   readonly networkId: string;
   readonly sandboxKey: string;
   readonly slot: number;
@@ -41,6 +52,7 @@ export class EndpointBook {
   readonly #byId = new Map<string, EndpointRecord>();
   readonly #byAddress = new Map<string, string>();
   readonly #bySandbox = new Map<string, Set<string>>();
+  readonly #strays = new Map<string, StrayEndpoint>();
   readonly #files: JsonFiles;
   readonly #stored: ReadonlyMap<string, unknown>;
 
@@ -80,15 +92,28 @@ export class EndpointBook {
 
   /** Writes what the next start of the daemon needs to know. */
   persist(record: EndpointRecord): void {
-    const { networkId, sandboxKey, slot, subnets, routed, provisional } = record;
-    this.#files.write(record.id, {
+    const { networkId, sandboxKey, slot, subnets, routed, provisional, endpoint } = record;
+    const addresses = endpoint.addresses.map(String);
+    const boot: BootRecord = {
+      addresses,
       networkId,
       sandboxKey,
       slot,
       subnets,
       routed,
       provisional,
-    } satisfies BootRecord);
+    };
+    this.#files.write(record.id, boot);
+  }
+
+  /** An interface is about to be made: whatever happens then, the next start finds it. */
+  announce(id: string): void {
+    this.#files.write(id, {});
+  }
+
+  /** Nothing came of what was announced. */
+  withdrawAnnouncement(id: string): void {
+    if (!this.#byId.has(id)) this.#files.remove(id);
   }
 
   remove(id: string): void {
@@ -118,9 +143,33 @@ export class EndpointBook {
     });
   }
 
-  /** Removes files of endpoints that no longer exist. */
-  forgetOthers(): void {
-    for (const id of this.#stored.keys()) if (!this.#byId.has(id)) this.#files.remove(id);
+  /** Files of this boot whose endpoints the store does not know. */
+  unknown(indexOf: (id: string) => number): readonly StrayEndpoint[] {
+    return [...this.#stored]
+      .filter(([id]) => !this.#byId.has(id))
+      .map(([id, file]) => {
+        const { addresses = [], sandboxKey = '' } = file as Partial<BootRecord>;
+        return { id, interfaceIndex: indexOf(id), addresses, joined: sandboxKey !== '' };
+      });
+  }
+
+  keepStray(stray: StrayEndpoint): void {
+    this.#strays.set(stray.id, stray);
+  }
+
+  stray(id: string): StrayEndpoint | undefined {
+    return this.#strays.get(id);
+  }
+
+  strayWith(address: Address): StrayEndpoint | undefined {
+    if (this.#strays.size === 0) return undefined;
+    const text = address.toString();
+    return [...this.#strays.values()].find(({ addresses }) => addresses.includes(text));
+  }
+
+  removeStray(id: string): void {
+    this.#strays.delete(id);
+    this.#files.remove(id);
   }
 
   #unlink(record: EndpointRecord | undefined): void {

@@ -1,8 +1,13 @@
 import { isFault, messageOf } from '../base/index.js';
 import { resourcePrefix, retryOnConflict, type CallOptions } from '../datastore/index.js';
-import { workloadEndpointName, type Address, type LocalEndpoint } from '../model/index.js';
+import {
+  hostInterfaceName,
+  workloadEndpointName,
+  type Address,
+  type LocalEndpoint,
+} from '../model/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
-import { boundEndpoint, type BoundEndpoint } from './bound-endpoint.js';
+import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
 import { endpointConflict, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
@@ -45,11 +50,27 @@ export class Endpoints {
         log.error({ key, error: messageOf(error) }, 'endpoint ignored');
       }
     }
-    book.forgetOthers();
+    this.#lookAtStrays(indexes);
     return book
       .all()
       .filter(({ interfaceIndex }) => interfaceIndex > 0)
       .map(localEndpoint);
+  }
+
+  /** Pairs of this boot without an endpoint: of a start that was cut off, or of an object that somebody deleted. */
+  #lookAtStrays(indexes: ReadonlyMap<string, number>): void {
+    const { book, log } = this.context;
+    for (const stray of book.unknown((id) => indexes.get(hostInterfaceName(id)) ?? 0)) {
+      if (stray.joined && stray.interfaceIndex > 0) {
+        log.warn(
+          { EndpointID: stray.id, addresses: stray.addresses },
+          'a container runs on an endpoint that the datastore does not have',
+        );
+        book.keepStray(stray);
+      } else {
+        buryStray(this.context, stray);
+      }
+    }
   }
 
   /** Takes the interface down and frees its gateway; success for an unknown endpoint. */
@@ -64,13 +85,26 @@ export class Endpoints {
     if (record.sandboxKey !== '') await shareGround(this.context, record.sandboxKey);
   }
 
-  /** Policy goes at once, the pair is marked, then one commit. Throws when the store could not be told. */
+  /**
+   * Policy goes at once, the pair is marked, then one commit. Carries on past a failure of one step; throws
+   * when the store could not be told.
+   */
   async delete(endpointId: string): Promise<void> {
-    const { book, programmer, veths } = this.context;
+    const { book, programmer, veths, log } = this.context;
+    const stray = book.stray(endpointId);
+    if (stray !== undefined) buryStray(this.context, stray);
     const record = book.get(endpointId);
     if (record === undefined) return;
     book.put({ ...record, going: true });
-    await programmer.withdraw(endpointId);
+    try {
+      await programmer.withdraw(endpointId);
+    } catch (error) {
+      // The agent no longer wants them and goes on trying.
+      log.warn(
+        { EndpointID: endpointId, error: messageOf(error) },
+        'routes or policy of a deleted endpoint are still there',
+      );
+    }
     if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
     await this.deleteStored(record.key, record.revision);
     book.remove(endpointId);
@@ -96,6 +130,11 @@ export class Endpoints {
   /** The endpoint that the store still binds to an address, for the allocator. */
   holding(address: Address): BoundEndpoint | undefined {
     return boundEndpoint(this.context, address);
+  }
+
+  isBound(address: Address): boolean {
+    const { book } = this.context;
+    return book.holding(address) !== undefined || book.strayWith(address) !== undefined;
   }
 
   /** What the inventory learnt about the container. */

@@ -1,4 +1,4 @@
-import { Fault } from '../base/index.js';
+import { Fault, isFault } from '../base/index.js';
 import { Address, type Cidr, type Family } from '../model/index.js';
 import { localEndpoint, type EndpointRecord } from './endpoint-book.js';
 import type { EndpointsContext } from './context.js';
@@ -61,9 +61,18 @@ export async function join(
   await context.programmer.program(localEndpoint(joined), signal);
   await shareGround(context, joined.sandboxKey, signal);
   if (joined.endpoint.addresses.some(({ family }) => family === 6)) {
-    await context.netlink.addAddress(joined.interfaceIndex, gatewayOf(6, joined.slot), 64);
+    await addGateway6(context, joined);
   }
   return joinAnswer(context, joined, network);
+}
+
+/** The container's IPv6 gateway lives on its host end; a repeated Join finds it there. */
+async function addGateway6({ netlink }: EndpointsContext, record: EndpointRecord): Promise<void> {
+  try {
+    await netlink.addAddress(record.interfaceIndex, gatewayOf(6, record.slot), 64);
+  } catch (error) {
+    if (!isFault(error, 'exists')) throw error;
+  }
 }
 
 function placed(

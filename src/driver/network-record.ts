@@ -70,6 +70,15 @@ export function decodeNetwork(
   };
 }
 
+/**
+ * Hosts that keep the network. A host that is not in the record deletes for all: with a cluster store Docker
+ * creates and deletes on one host each (plugin protocol §3.2).
+ */
+export function othersOf({ hosts }: Network, node: string): Readonly<Record<string, string>> {
+  if (hosts[node] === undefined) return {};
+  return Object.fromEntries(Object.entries(hosts).filter(([host]) => host !== node));
+}
+
 function parse(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);

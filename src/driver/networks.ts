@@ -1,4 +1,4 @@
-import { Fault, type Log } from '../base/index.js';
+import { Fault, isFault, type Log } from '../base/index.js';
 import {
   commitOrConflict,
   networkRecordKey,
@@ -8,19 +8,21 @@ import {
   type Store,
   type Transaction,
 } from '../datastore/index.js';
-import { Cidr, profileName } from '../model/index.js';
+import { Cidr } from '../model/index.js';
 import {
   clusterIdOf,
   decodeNetwork,
   encodeNetwork,
+  othersOf,
   type Network,
   type StoredNetwork,
 } from './network-record.js';
-import { readNetworkOptions } from './options.js';
+import { otherIpam, readNetworkOptions } from './options.js';
 import type { PoolRequests } from './ports.js';
-import { automaticProfile, type ProfileBook } from './profile-book.js';
+import { type ProfileBook } from './profile-book.js';
 import { commitOrSettle } from './settle.js';
-import type { CreateNetworkBody, IpamData } from './schema.js';
+import type { CreateNetworkBody } from './schema.js';
+import { unusedProfile } from './unused-profile.js';
 
 export interface NetworksOptions {
   readonly store: Store;
@@ -42,19 +44,27 @@ export class Networks {
     this.#options = options;
   }
 
-  /** Reads every network of this host. */
+  /** Reads the networks of all hosts: their PoolIDs may come to any of them. */
   async load(options: CallOptions): Promise<void> {
-    const { store, node, pools, log } = this.#options;
+    const { store, node, pools } = this.#options;
     const { entries } = await store.list(networkRecordPrefix, options);
     for (const { key, value, revision } of entries) {
-      try {
-        const network = decodeNetwork(key.slice(networkRecordPrefix.length), value, node);
-        if (network.hosts[node] === undefined) continue;
-        this.#known.set(network.networkId, { network, revision, text: value });
-        pools.restore(network.poolIds, poolsOf(network));
-      } catch (error) {
-        log.error({ key, err: error }, 'network record ignored');
-      }
+      const network = this.#tryDecode(key, value);
+      if (network === undefined) continue;
+      pools.restore(network.poolIds);
+      if (network.hosts[node] === undefined) continue;
+      this.#known.set(network.networkId, { network, revision, text: value });
+    }
+  }
+
+  /** A record that cannot be understood is left alone and said. */
+  #tryDecode(key: string, value: string): Network | undefined {
+    try {
+      return decodeNetwork(key.slice(networkRecordPrefix.length), value, this.#options.node);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#options.log.error({ key, error: error.message }, 'network record ignored');
+      return undefined;
     }
   }
 
@@ -72,7 +82,7 @@ export class Networks {
     const network = decodeNetwork(clusterIdOf(networkId), entry.value, node, networkId);
     if (!Object.values(network.hosts).includes(networkId)) return undefined;
     this.#known.set(networkId, { network, revision: entry.revision, text: entry.value });
-    pools.restore(network.poolIds, poolsOf(network));
+    pools.restore(network.poolIds);
     return network;
   }
 
@@ -88,7 +98,11 @@ export class Networks {
   }
 
   async create(body: CreateNetworkBody, options: CallOptions): Promise<void> {
-    if ((await this.find(body.NetworkID, options)) !== undefined) return;
+    const existing = await this.find(body.NetworkID, options);
+    if (existing !== undefined) {
+      await this.#joinHost(existing, options);
+      return;
+    }
     const network = this.#networkOf(body);
     const text = encodeNetwork(network);
     const key = networkRecordKey(network.clusterId);
@@ -117,6 +131,20 @@ export class Networks {
     this.#options.onCount(this.#known.size);
   }
 
+  /** Engines that share a NetworkID create the network on each host: the record then outlives each of them. */
+  async #joinHost({ networkId, hosts }: Network, options: CallOptions): Promise<void> {
+    const { node } = this.#options;
+    if (hosts[node] !== undefined) return;
+    await this.#rewrite(networkId, options, (network) => ({
+      ...network,
+      hosts: { ...network.hosts, [node]: networkId },
+    }));
+  }
+
+  nameOf(networkId: string): string | undefined {
+    return this.#known.get(networkId)?.network.name || undefined;
+  }
+
   #networkOf(body: CreateNetworkBody): Network {
     const { node, names, pools } = this.#options;
     const data = [...(body.IPv4Data ?? []), ...(body.IPv6Data ?? [])];
@@ -125,24 +153,19 @@ export class Networks {
         throw otherIpam(names, space);
     }
     const { internal, generic } = readNetworkOptions(body.Options ?? {});
-    const asked = data.flatMap(({ Pool: pool }) =>
-      pool === undefined || pool === null ? [] : [{ pool }],
-    );
-    const poolIds = pools.adopt(asked);
-    const ipv6Automatic = poolIds.some((id) => id.startsWith('auto.v6'));
-    const cidrs = asked.map(({ pool }) => Cidr.parse(pool));
+    const asked = data.flatMap(({ Pool: pool }) => (typeof pool === 'string' ? [{ pool }] : []));
+    const adopted = pools.adopt(asked);
+    const automatic = adopted.filter((pool) => pool.automatic).map(({ family }) => family);
+    const given = asked.map(({ pool }) => Cidr.parse(pool)).filter(({ prefix }) => prefix > 0);
     return {
       clusterId: clusterIdOf(body.NetworkID),
       networkId: body.NetworkID,
       name: '',
       internal,
       options: generic,
-      subnets: cidrs.filter((cidr) => cidr.prefix > 0 && !(cidr.family === 6 && ipv6Automatic)),
-      automatic: [
-        ...(cidrs.some((cidr) => cidr.family === 4 && cidr.prefix === 0) ? [4 as const] : []),
-        ...(ipv6Automatic ? [6 as const] : []),
-      ],
-      poolIds,
+      subnets: given.filter(({ family }) => !automatic.includes(family)),
+      automatic: automatic.length > 0 || given.length > 0 ? automatic : [4],
+      poolIds: adopted.map(({ poolId }) => poolId),
       hosts: { [node]: body.NetworkID },
     };
   }
@@ -175,7 +198,7 @@ export class Networks {
     });
   }
 
-  /** Takes this host out of the record, and removes record and untouched automatic profile with the last one. */
+  /** Takes this host out of the record; record and untouched automatic profile go with the last one. */
   async delete(networkId: string, options: CallOptions): Promise<void> {
     const { store, node } = this.#options;
     const clusterId = clusterIdOf(networkId);
@@ -184,10 +207,18 @@ export class Networks {
       const entry = await store.get(key, options);
       if (entry === undefined) return;
       const network = decodeNetwork(clusterId, entry.value, node, networkId);
-      const { [node]: _own, ...others } = network.hosts;
+      const others = othersOf(network, node);
       const last = Object.keys(others).length === 0;
       const profile = last
-        ? await this.#unusedProfile(network, options)
+        ? await unusedProfile(
+            {
+              store,
+              profiles: this.#options.profiles,
+              tryDecode: (key, value) => this.#tryDecode(key, value),
+            },
+            network,
+            options,
+          )
         : { compares: [], writes: [] };
       const value = last ? null : encodeNetwork({ ...network, hosts: others }, entry.value);
       const transaction = {
@@ -199,53 +230,4 @@ export class Networks {
     this.#known.delete(networkId);
     this.#options.onCount(this.#known.size);
   }
-
-  /** The automatic profile goes with its network unless a user changed it or another network may use it. */
-  async #unusedProfile(
-    network: Network,
-    options: CallOptions,
-  ): Promise<Pick<Transaction, 'compares' | 'writes'>> {
-    const { store, profiles, node } = this.#options;
-    const nothing = { compares: [], writes: [] };
-    if (network.name === '' || network.options['profile'] !== undefined) return nothing;
-    const name = profileName(network.name);
-    const others = (await store.list(networkRecordPrefix, options)).entries.filter(
-      ({ key }) => key !== networkRecordKey(network.clusterId),
-    );
-    const shared = others.some(({ key, value }) => {
-      const other = decodeNetwork(key.slice(networkRecordPrefix.length), value, node);
-      return (
-        other.name === '' || profileName(other.name) === name || other.options['profile'] === name
-      );
-    });
-    if (shared) return nothing;
-    const entry = await store.get(profiles.keyOf(name), options);
-    if (
-      entry === undefined ||
-      !profiles.isUntouched(entry, automaticProfile(name, network.internal))
-    )
-      return nothing;
-    profiles.forget(name);
-    return {
-      compares: [{ key: entry.key, revision: entry.revision }],
-      writes: [{ key: entry.key, value: null }],
-    };
-  }
-}
-
-/** Subnets as Docker was answered, `0.0.0.0/0` for automatic ones. */
-function poolsOf(network: Network): string[] {
-  return [...network.subnets.map(String), ...(network.automatic.includes(4) ? ['0.0.0.0/0'] : [])];
-}
-
-function otherIpam(
-  names: { readonly driver: string; readonly ipamDriver: string },
-  space: IpamData['AddressSpace'],
-): Fault {
-  return new Fault(
-    'invalid',
-    `the ${names.driver} driver needs the ${names.ipamDriver} IPAM driver, the network has ${space === null || space === undefined || space === '' ? 'none' : `addresses of "${space.slice(0, 40)}"`}; ` +
-      `use both: docker network create --driver ${names.driver} --ipam-driver ${names.ipamDriver} NAME`,
-    { reason: 'other-ipam' },
-  );
 }

@@ -50,7 +50,7 @@ function refuseUnknown(
   given: readonly string[],
   valid: Readonly<Record<string, string>>,
 ): void {
-  const unknown = given.filter((name) => !(name in valid));
+  const unknown = given.filter((name) => !Object.hasOwn(valid, name));
   if (unknown.length === 0) return;
   throw new Fault(
     'invalid',
@@ -88,4 +88,17 @@ function stringMap(value: unknown): Record<string, string> {
   for (const [name, member] of Object.entries(value))
     if (typeof member === 'string') result[name] = member;
   return result;
+}
+
+/** Docker's network has addresses of another IPAM driver, or of none. */
+export function otherIpam(
+  names: { readonly driver: string; readonly ipamDriver: string },
+  space: string | null | undefined,
+): Fault {
+  return new Fault(
+    'invalid',
+    `the ${names.driver} driver needs the ${names.ipamDriver} IPAM driver, the network has ${space === null || space === undefined || space === '' ? 'none' : `addresses of "${space.slice(0, 40)}"`}; ` +
+      `use both: docker network create --driver ${names.driver} --ipam-driver ${names.ipamDriver} NAME`,
+    { reason: 'other-ipam' },
+  );
 }

@@ -122,7 +122,7 @@ async function profileOf(
   network: Network,
   asked: string | undefined,
 ): Promise<{ readonly name: string; readonly provisional: boolean }> {
-  const explicit = asked ?? network.options['profile'];
+  const explicit = asked ?? (network.options['profile'] || undefined);
   if (explicit !== undefined) return { name: explicit, provisional: false };
   const known =
     network.name === ''

@@ -42,12 +42,20 @@ export interface AddressLeases {
   reloadHandle(handle: string, options: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
+/** A pool request that a network took. */
+export interface AdoptedPool {
+  readonly poolId: string;
+  /** The user gave no subnet: addresses come from any automatic pool. */
+  readonly automatic: boolean;
+  readonly family: Family;
+}
+
 /** Links the pools that Docker asked for to the network that it then creates. */
 export interface PoolRequests {
-  /** PoolIDs, not yet taken by a network, whose answer was this pool; they are this network's from now on. */
-  adopt(data: readonly { readonly pool: string }[]): readonly string[];
-  /** A stored network's PoolIDs and subnets, after a restart. */
-  restore(poolIds: readonly string[], pools: readonly string[]): void;
+  /** Requests, not yet taken by a network, whose answer was this pool; they are this network's from now on. */
+  adopt(data: readonly { readonly pool: string }[]): readonly AdoptedPool[];
+  /** A stored network's PoolIDs. */
+  restore(poolIds: readonly string[]): void;
   /** Where addresses of networks without a subnet come from: the CIDRs of the automatic pools. */
   automaticSubnets(family: Family): readonly Cidr[];
 }

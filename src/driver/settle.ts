@@ -16,7 +16,10 @@ export async function commitOrSettle(
   } catch (error) {
     if (!isFault(error, 'outcome-unknown')) throw error;
     const wanted = transaction.writes.find((write) => write.key === key)?.value ?? null;
-    const entry = await store.get(key);
+    // The read's failure says nothing more than the lost answer did.
+    const entry = await store.get(key).catch(() => {
+      throw error;
+    });
     if ((entry?.value ?? null) !== wanted) throw error;
     return { committed: true, revision: entry?.revision ?? 0n };
   }

@@ -29,6 +29,7 @@ export interface VethsOptions {
 export class Veths {
   readonly #options: VethsOptions;
   readonly #going = new Map<string, Tombstone>();
+  #stopped = false;
   #timer: NodeJS.Timeout | undefined;
   #deleting: Promise<void> = Promise.resolve();
 
@@ -38,7 +39,17 @@ export class Veths {
       const { index } = record as Partial<Tombstone>;
       if (typeof index === 'number') this.#going.set(name, { index, name });
     }
+  }
+
+  /** What an earlier life left over goes too. */
+  start(): void {
     if (this.#going.size > 0) this.#schedule();
+  }
+
+  /** Deletes what is marked once more, and no later: what stays has its tombstone. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.flush();
   }
 
   /** The pair of an endpoint; one that a lost start left behind is replaced. */
@@ -98,6 +109,7 @@ export class Veths {
   }
 
   #schedule(): void {
+    if (this.#stopped) return;
     this.#timer ??= setTimeout(() => {
       void this.flush();
     }, GATHER_MS);

@@ -33,8 +33,11 @@ export class WriteQueue {
 
   async #drain(): Promise<void> {
     this.#busy = true;
-    while (this.#waiting.length > 0) await this.#commitGroup(this.#takeGroup());
-    this.#busy = false;
+    try {
+      while (this.#waiting.length > 0) await this.#commitGroup(this.#takeGroup());
+    } finally {
+      this.#busy = false;
+    }
   }
 
   /** Parts that touch a key of an earlier one wait for the next group: their compares would contradict. */

@@ -1,52 +1,27 @@
 import { randomBytes } from 'node:crypto';
-import { Fault, toFault, type Clock, type Log } from '../base/index.js';
-import { type CallOptions, type Store } from '../datastore/index.js';
-import { heldAddresses, holderOf, type Address, type Cidr, type Family } from '../model/index.js';
+import { abortFault, deadline, Fault, toFault } from '../base/index.js';
+import type { CallOptions } from '../datastore/index.js';
+import { Cidr, heldAddresses, type Address } from '../model/index.js';
+import type { AddressRequest, AllocatorOptions } from './allocator-options.js';
 import { Assigner } from './assign.js';
 import { ExplicitAssigner } from './assign-explicit.js';
 import { BlockCache } from './block-cache.js';
-import type { Catalog } from './catalog.js';
 import { ClaimQueue } from './claim-queue.js';
 import { HandleBook } from './handle-book.js';
 import { Leases, type Lease } from './leases.js';
-import {
-  endpointHandle,
-  isOurs,
-  isPoolHandle,
-  ownedAttribute,
-  poolHandle,
-  type Host,
-} from './owner.js';
-import type { PoolId } from './pool-id.js';
+import { endpointHandle, ownedAttribute, poolHandle } from './owner.js';
 import { candidatePools, requireNode } from './pools.js';
-import { listOwnAddresses, type AddressLease, type OwnAddress } from './own-addresses.js';
-import type { AllocationGate, EndpointsByAddress } from './ports.js';
+import {
+  listOwnAddresses,
+  storedOwner,
+  type AddressLease,
+  type OwnAddress,
+} from './own-addresses.js';
+import type { ForgottenRelease } from './ports.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
-export interface AddressRequest {
-  readonly poolId: PoolId;
-  readonly family: Family;
-  /** `--ip`, `--gateway`, `--aux-address`; undefined for any address. */
-  readonly address: Address | undefined;
-  /** The endpoint's MAC, lower case; empty for gateway and auxiliary addresses. */
-  readonly mac: string;
-  readonly holder: 'endpoint' | 'pool';
-  readonly signal: AbortSignal;
-}
-
-export interface AllocatorOptions {
-  readonly store: Store;
-  readonly host: Host;
-  readonly catalog: Catalog;
-  readonly gate: AllocationGate;
-  readonly endpoints: EndpointsByAddress;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** A claim may have succeeded unseen: free what the handle holds later. */
-  readonly onUnknownClaim: (handle: string, block: Cidr) => void;
-  /** 16 random bytes; tests may pass their own. */
-  readonly random?: () => Buffer;
-}
+/** Bound of the undoing of a claim that came too late. */
+const GIVE_BACK_MS = 5_000;
 
 /** Addresses from pools: one commit per claim and per release, none read in the steady state. */
 export class Allocator {
@@ -75,7 +50,8 @@ export class Allocator {
     });
     this.#blocks = blocks;
     this.#handles = handles;
-    this.#assigner = new Assigner({ store, node, catalog, blocks, queue, clock });
+    const isBound = (address: Address): boolean => endpoints.isBound(address);
+    this.#assigner = new Assigner({ store, node, catalog, blocks, queue, clock, isBound });
     const leases = this.#leases;
     this.#explicit = new ExplicitAssigner({
       host,
@@ -108,7 +84,7 @@ export class Allocator {
     try {
       return await this.#requestWith(request, sibling);
     } catch (error) {
-      if (sibling !== undefined) await this.#releaseSibling(sibling, request.signal);
+      if (sibling !== undefined) await this.#releaseSibling(sibling);
       throw error;
     }
   }
@@ -129,13 +105,18 @@ export class Allocator {
     const address =
       request.address === undefined
         ? await this.#assigner.assign({
-            pools: candidatePools(this.#options.catalog, request.poolId, request.family),
+            choosePools: () =>
+              candidatePools(this.#options.catalog, request.poolId, request.family),
             range: request.poolId.range,
             attribute,
             handle,
             signal: request.signal,
           })
         : await this.#explicit.assign({ ...request, address: request.address, attribute, handle });
+    if (request.signal.aborted) {
+      await this.#giveBack({ address, poolId: request.poolId.text, handle });
+      throw abortFault(request.signal, 'the request for an address');
+    }
     if (request.holder === 'endpoint') {
       const { mac, poolId } = request;
       this.#leases.add({
@@ -164,15 +145,25 @@ export class Allocator {
   }
 
   /** Docker releases nothing when the second family fails (plugin protocol §0.13). */
-  async #releaseSibling(sibling: Lease, signal: AbortSignal): Promise<void> {
+  async #releaseSibling({ address, poolId, handle }: Lease): Promise<void> {
+    await this.#giveBack({ address, poolId, handle });
+    this.#leases.remove(address);
+  }
+
+  /** Docker was told that a request failed: it will never release what was claimed for it. */
+  async #giveBack(release: ForgottenRelease): Promise<void> {
+    const { address, poolId, handle } = release;
     try {
-      await this.release(sibling.address, sibling.poolId, { signal, onlyHandle: sibling.handle });
+      await this.#releaser.release(address, poolId, {
+        signal: deadline(GIVE_BACK_MS),
+        onlyHandle: handle,
+      });
     } catch (error) {
-      const { address, handle } = sibling;
       this.#options.log.warn(
-        { address: address.toString(), handle, error: toFault(error).message },
-        'address left over',
+        { address: String(address), handle, error: toFault(error).message },
+        'address freed later',
       );
+      this.#options.rememberRelease(release);
     }
   }
 
@@ -195,23 +186,19 @@ export class Allocator {
   /** Who holds an address for a container of this host: from memory, after a restart from the store. */
   async leaseOf(address: Address, signal?: AbortSignal): Promise<AddressLease | undefined> {
     const options = signal === undefined ? {} : { signal };
-    const owner = this.#leases.get(address) ?? (await this.#storedOwner(address, options));
+    const owner =
+      this.#leases.get(address) ??
+      (await storedOwner(address, this.#options.host, (of) => this.#releaser.blockOf(of, options)));
     if (owner === undefined) return undefined;
     const { handle, mac } = owner;
     await this.#handles.load(handle, options);
+    // The handle may have lost this address and kept the other family's.
+    const holds = [...this.#handles.blocksOf(handle).keys()].some((cidr) =>
+      Cidr.parse(cidr).contains(address),
+    );
+    if (!holds) return undefined;
     const handleRevision = this.#handles.revisionOf(handle);
     return { address, handle, handleRevision, handleValue: this.#handles.valueOf(handle), mac };
-  }
-
-  async #storedOwner(
-    address: Address,
-    options: CallOptions,
-  ): Promise<{ readonly handle: string; readonly mac: string } | undefined> {
-    const record = await this.#releaser.blockOf(address, options);
-    const holder = record === undefined ? undefined : holderOf(record.block, address);
-    if (holder?.handle === undefined || !isOurs(holder, this.#options.host)) return undefined;
-    if (isPoolHandle(holder.handle)) return undefined;
-    return { handle: holder.handle, mac: holder.secondary['mac'] ?? '' };
   }
 
   /** The handle that holds an address, as far as this process remembers. */

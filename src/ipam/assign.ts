@@ -1,33 +1,36 @@
-import { Fault, isFault, type Clock } from '../base/index.js';
-import { affinityKey, blockKey, type CallOptions, type Store } from '../datastore/index.js';
+import { abortFault, Fault, isFault } from '../base/index.js';
 import {
-  BlockEdit,
-  Cidr,
-  hostAffinity,
-  isEmpty,
   usedOf,
   type Address,
   type Block,
   type BlockAttribute,
+  type Cidr,
   type IpPool,
 } from '../model/index.js';
-import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
-import { findBlock, type FindBlockParts } from './find-block.js';
 import type { CachedBlock } from './block-cache.js';
-import type { Catalog, Versioned } from './catalog.js';
 import { BLOCK_FULL, BLOCK_LOST, lost, openPoolOf, type BlockWork } from './block-write.js';
+import type { Versioned } from './catalog.js';
 import type { ClaimQueue } from './claim-queue.js';
-import { blockOrder, reservedIn } from './pools.js';
+import { findBlock, type FindBlockParts } from './find-block.js';
+import { reservedIn } from './pools.js';
 
+/** Each round sees a change that somebody else made; more than this is a defect. */
+const MAX_ROUNDS = 200;
 /** Calico's default of blocks per host and family when the configuration says 0 (datamodel §2.1). */
 const DEFAULT_MAX_BLOCKS = 20;
 export interface AssignRequest {
-  readonly pools: readonly Versioned<IpPool>[];
+  /** The pools that may serve, in order, as they are now; throws when none does any more. */
+  readonly choosePools: () => readonly Versioned<IpPool>[];
   /** `--ip-range`: only addresses inside. */
   readonly range: Cidr | undefined;
   readonly attribute: BlockAttribute;
   readonly handle: string;
   readonly signal: AbortSignal;
+}
+
+/** One round: with the pools as they were at its beginning. */
+interface PoolsRequest extends AssignRequest {
+  readonly pools: readonly Versioned<IpPool>[];
 }
 
 export interface AssignDependencies extends FindBlockParts {
@@ -50,8 +53,10 @@ export class Assigner {
     this.#deps = dependencies;
   }
 
-  async assign(request: AssignRequest): Promise<Address> {
-    for (;;) {
+  async assign(given: AssignRequest): Promise<Address> {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      if (given.signal.aborted) throw abortFault(given.signal, 'the search for an address');
+      const request = { ...given, pools: given.choosePools() };
       const own = await this.#fromOwn(request);
       if (own !== undefined) return own;
       const search = this.#searching.then(() => this.#extend(request));
@@ -59,9 +64,16 @@ export class Assigner {
       const found = await search;
       if (found !== 'try-again') return found;
     }
+    throw new Fault(
+      'conflict',
+      'pools and blocks changed too often while an address was looked for; try again',
+      {
+        reason: 'too-many-rounds',
+      },
+    );
   }
 
-  async #fromOwn(request: AssignRequest): Promise<Address | undefined> {
+  async #fromOwn(request: PoolsRequest): Promise<Address | undefined> {
     for (const pool of request.pools) {
       for (const record of this.#deps.blocks.own(pool.value.cidr.family)) {
         if (!this.#mayServe(record, pool.value, request)) continue;
@@ -72,13 +84,13 @@ export class Assigner {
     return undefined;
   }
 
-  #mayServe(record: CachedBlock, pool: IpPool, request: AssignRequest): boolean {
+  #mayServe(record: CachedBlock, pool: IpPool, request: PoolsRequest): boolean {
     if (!pool.cidr.containsCidr(record.cidr) || record.block.unallocated.length === 0) return false;
     return request.range === undefined || request.range.overlaps(record.cidr);
   }
 
   /** An address, or why this block had none. */
-  async #claim(cidr: Cidr, request: AssignRequest, own: boolean): Promise<Address | Passed> {
+  async #claim(cidr: Cidr, request: PoolsRequest, own: boolean): Promise<Address | Passed> {
     try {
       const address = await this.#deps.queue.submit(cidr, this.#work(request, own), request.signal);
       return address ?? BLOCK_FULL;
@@ -89,8 +101,8 @@ export class Assigner {
     }
   }
 
-  #work(request: AssignRequest, own: boolean): BlockWork {
-    const { blocks, catalog } = this.#deps;
+  #work(request: PoolsRequest, own: boolean): BlockWork {
+    const { blocks, catalog, isBound } = this.#deps;
     return {
       type: 'claim',
       handle: request.handle,
@@ -100,7 +112,9 @@ export class Assigner {
         if (!own && catalog.config.value.strictAffinity) throw lost(record.cidr);
         const reserved = reservedIn(catalog);
         const usable = (address: Address): boolean =>
-          !reserved(address) && (request.range === undefined || request.range.contains(address));
+          !reserved(address) &&
+          !isBound(address) &&
+          (request.range === undefined || request.range.contains(address));
         const address = edit.claimNext(request.attribute, usable);
         if (address === undefined)
           throw new Fault('exhausted', `block ${record.cidr} is full`, { reason: BLOCK_FULL });
@@ -111,7 +125,7 @@ export class Assigner {
   }
 
   /** Finds room outside the blocks in the cache; `try-again` when there is a new block to claim from. */
-  async #extend(request: AssignRequest): Promise<Address | 'try-again'> {
+  async #extend(request: PoolsRequest): Promise<Address | 'try-again'> {
     const { blocks, catalog } = this.#deps;
     if (this.#hasRoom(request)) return 'try-again';
     const options = { signal: request.signal };
@@ -133,14 +147,13 @@ export class Assigner {
     throw this.#exhausted(request, owned, 'no block is free', limit);
   }
 
-  #hasRoom(request: AssignRequest): boolean {
+  #hasRoom(request: PoolsRequest): boolean {
     const reserved = reservedIn(this.#deps.catalog);
     return this.#ownedIn(request.pools).some(({ block, cidr }) =>
       block.unallocated.some((ordinal) => {
         const address = cidr.addressAt(ordinal);
-        return (
-          !reserved(address) && (request.range === undefined || request.range.contains(address))
-        );
+        if (reserved(address) || this.#deps.isBound(address)) return false;
+        return request.range === undefined || request.range.contains(address);
       }),
     );
   }
@@ -152,10 +165,7 @@ export class Assigner {
   }
 
   /** A free address in somebody else's block (datamodel §2.7). */
-  async #borrow(
-    seen: readonly CachedBlock[],
-    request: AssignRequest,
-  ): Promise<Address | undefined> {
+  async #borrow(seen: readonly CachedBlock[], request: PoolsRequest): Promise<Address | undefined> {
     const { blocks } = this.#deps;
     for (const record of seen) {
       if (record.block.unallocated.length === 0) continue;
@@ -169,7 +179,7 @@ export class Assigner {
   }
 
   #exhausted(
-    request: AssignRequest,
+    request: PoolsRequest,
     owned: readonly CachedBlock[],
     why: string,
     limit: number,

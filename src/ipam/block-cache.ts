@@ -77,8 +77,7 @@ export class BlockCache {
     for (const cidr of cidrs) {
       const record = this.#decode(cidr, current);
       if (record === undefined) continue;
-      if (this.isOwn(record.block) && record.revision > 0n)
-        this.#blocks.set(cidr.toString(), record);
+      if (this.isOwn(record.block) && record.revision > 0n) this.absorb(cidr, current, 'read');
       found.push(record);
     }
     return found;
@@ -112,10 +111,19 @@ export class BlockCache {
     this.#blocks.delete(cidr.toString());
   }
 
-  /** Takes over what a failed commit or a read brought for blocks in the cache. */
-  absorb(cidr: Cidr, current: ReadonlyMap<string, Entry | undefined>): void {
+  /**
+   * Takes over what was read. A plain read may have been overtaken by a write of ours, so it never replaces
+   * something newer; what a failed compare brought is what the store has.
+   */
+  absorb(
+    cidr: Cidr,
+    current: ReadonlyMap<string, Entry | undefined>,
+    from: 'read' | 'failed-compare',
+  ): void {
     if (!current.has(blockKey(cidr))) return;
     const record = this.#decode(cidr, current);
+    const known = this.#blocks.get(cidr.toString());
+    if (from === 'read' && known !== undefined && known.revision > (record?.revision ?? 0n)) return;
     if (record === undefined) this.#blocks.delete(cidr.toString());
     else this.#blocks.set(cidr.toString(), record);
   }
@@ -136,7 +144,7 @@ export class BlockCache {
         chunk.flatMap((cidr) => this.keysOf(cidr)),
         options,
       );
-      for (const cidr of chunk) this.absorb(cidr, current);
+      for (const cidr of chunk) this.absorb(cidr, current, 'read');
     }
   }
 

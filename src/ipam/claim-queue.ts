@@ -50,7 +50,10 @@ export class ClaimQueue {
       }
       const queue = [item];
       this.#waiting.set(cidr.toString(), queue);
-      void this.#drain(cidr, queue);
+      this.#drain(cidr, queue).catch((error: unknown) => {
+        this.#waiting.delete(cidr.toString());
+        for (const left of queue) left.reject(toFault(error));
+      });
     });
   }
 
@@ -125,7 +128,7 @@ export class ClaimQueue {
     current: ReadonlyMap<string, Entry | undefined>,
   ): void {
     const { blocks, catalog, handles } = this.#options;
-    blocks.absorb(cidr, current);
+    blocks.absorb(cidr, current, 'failed-compare');
     catalog.absorb(current);
     for (const { work } of items) {
       const key = handleKey(work.handle);

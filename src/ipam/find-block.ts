@@ -1,10 +1,18 @@
 import type { Clock } from '../base/index.js';
 import { affinityKey, blockKey, type CallOptions, type Store } from '../datastore/index.js';
-import { BlockEdit, Cidr, hostAffinity, isEmpty, type Block, type IpPool } from '../model/index.js';
+import {
+  BlockEdit,
+  type Cidr,
+  hostAffinity,
+  isEmpty,
+  type Address,
+  type Block,
+  type IpPool,
+} from '../model/index.js';
 import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
 import type { BlockCache, CachedBlock } from './block-cache.js';
 import type { Catalog, Versioned } from './catalog.js';
-import { blockOrder } from './pools.js';
+import { blockOrder, reservedIn } from './pools.js';
 
 export interface FindBlockParts {
   readonly store: Store;
@@ -12,6 +20,8 @@ export interface FindBlockParts {
   readonly catalog: Catalog;
   readonly blocks: BlockCache;
   readonly clock: Clock;
+  /** A local endpoint has the address, whatever the store says of it. */
+  readonly isBound: (address: Address) => boolean;
 }
 
 export interface BlockSearch {
@@ -46,7 +56,7 @@ export async function findBlock(
       const records = await blocks.survey(chunk, options);
       chunk = [];
       const free = records.find(
-        ({ revision, cidr }) => revision === 0n && !whollyReserved(parts, cidr),
+        ({ revision, cidr }) => revision === 0n && hasUsable(parts, request, cidr),
       );
       if (free !== undefined) {
         blocks.put(free);
@@ -58,10 +68,19 @@ export async function findBlock(
   return (await reclaim(parts, seen, options)) ? 'found' : seen;
 }
 
-function whollyReserved({ catalog }: FindBlockParts, cidr: Cidr): boolean {
-  return catalog.reservations.some(({ cidrs }) =>
-    cidrs.some((reserved) => reserved.containsCidr(cidr)),
-  );
+/** An address that is neither reserved, nor outside the range, nor in use by an endpoint here. */
+function hasUsable(
+  { catalog, isBound }: FindBlockParts,
+  { range }: BlockSearch,
+  cidr: Cidr,
+): boolean {
+  const reserved = reservedIn(catalog);
+  for (let ordinal = 0; ordinal < Number(cidr.size); ordinal += 1) {
+    const address = cidr.addressAt(ordinal);
+    if (reserved(address) || isBound(address)) continue;
+    if (range === undefined || range.contains(address)) return true;
+  }
+  return false;
 }
 
 /** Takes over an empty block whose claim is old enough: block and both affinities in one commit. */

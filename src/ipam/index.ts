@@ -1,4 +1,5 @@
-export { Allocator, type AddressRequest, type AllocatorOptions } from './allocator.js';
+export { Allocator } from './allocator.js';
+export type { AddressRequest, AllocatorOptions } from './allocator-options.js';
 export type { AddressLease, OwnAddress } from './own-addresses.js';
 export { Catalog } from './catalog.js';
 export { blockOrder } from './pools.js';
@@ -20,6 +21,7 @@ export type {
   AllocationGate,
   BoundEndpoint,
   EndpointsByAddress,
+  ForgottenRelease,
   PendingReleases,
   PoolUses,
 } from './ports.js';

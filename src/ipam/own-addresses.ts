@@ -1,5 +1,5 @@
 import type { CallOptions } from '../datastore/index.js';
-import { heldAddresses, type Address } from '../model/index.js';
+import { heldAddresses, holderOf, type Address } from '../model/index.js';
 import type { CachedBlock } from './block-cache.js';
 import type { HandleBook } from './handle-book.js';
 import { isOurs, isPoolHandle, type Host } from './owner.js';
@@ -46,4 +46,17 @@ export async function listOwnAddresses(
     }
   }
   return own;
+}
+
+/** Who holds an address for a container of this host, as stored: after a restart, when memory says nothing. */
+export async function storedOwner(
+  address: Address,
+  host: Host,
+  blockOf: (address: Address) => Promise<CachedBlock | undefined>,
+): Promise<{ readonly handle: string; readonly mac: string } | undefined> {
+  const record = await blockOf(address);
+  const holder = record === undefined ? undefined : holderOf(record.block, address);
+  if (holder?.handle === undefined || !isOurs(holder, host)) return undefined;
+  if (isPoolHandle(holder.handle)) return undefined;
+  return { handle: holder.handle, mac: holder.secondary['mac'] ?? '' };
 }

@@ -26,6 +26,8 @@ export interface IpamPluginOptions {
   readonly core: (signal: AbortSignal) => Promise<IpamCore>;
   /** Brings the catalogue up to date before a pool is refused: it may have been made a moment ago. */
   readonly refreshPools: (signal: AbortSignal) => Promise<void>;
+  /** Reads the stored networks again. */
+  readonly refreshNetworks: (signal: AbortSignal) => Promise<void>;
   readonly pending: PendingReleases;
   readonly callTimeoutMs: number;
   readonly deleteTimeoutMs: number;
@@ -123,11 +125,22 @@ async function requestAddress(
   const gateway = body.Options?.[REQUEST_TYPE] === GATEWAY_TYPE;
   const address = requestedAddress(body.Address ?? '');
   const holder = gateway || (address !== undefined && mac === '') ? 'pool' : 'endpoint';
-  if (holder === 'endpoint' && core.uses.userOf(poolId.text) === 'foreign')
-    throw otherDriver(options.names);
+  if (holder === 'endpoint') await refuseOtherDriver(core, poolId.text, options, signal);
   const family = address?.family ?? poolId.family ?? 4;
   const granted = await core.allocator.request({ poolId, family, address, mac, holder, signal });
   return { Address: `${granted}/${bitsOf(granted.family)}`, Data: {} };
+}
+
+/** Before a refusal the stored networks are read again: another host may have made the network. */
+async function refuseOtherDriver(
+  core: IpamCore,
+  poolId: string,
+  options: IpamPluginOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (core.uses.userOf(poolId) === 'ours') return;
+  await options.refreshNetworks(signal);
+  if (core.uses.userOf(poolId) !== 'ours') throw otherDriver(options.names);
 }
 
 function requestedAddress(text: string): Address | undefined {

@@ -18,7 +18,8 @@ export interface PoolId {
 }
 
 const AUTO = 'auto';
-const OWN_FORM = /^(.+)\.v([46])(?:-([0-9a-f]+)-(\d{1,3}))?\.([0-9a-f]{12})$/;
+/** `any` instead of `v` says that no pool was named: a pool may itself be called "auto". */
+const OWN_FORM = /^(.+)\.(v|any)([46])(?:-([0-9a-f]+)-(\d{1,3}))?\.([0-9a-f]{12})$/;
 
 export function makePoolId(
   parts: {
@@ -31,7 +32,7 @@ export function makePoolId(
   const { poolName, family, range } = parts;
   const rangeText = range === undefined ? '' : `-${range.base.value.toString(16)}-${range.prefix}`;
   return {
-    text: `${poolName ?? AUTO}.v${family}${rangeText}.${random}`,
+    text: `${poolName ?? AUTO}.${poolName === undefined ? 'any' : 'v'}${family}${rangeText}.${random}`,
     poolName,
     family,
     range,
@@ -52,11 +53,11 @@ export function parsePoolId(text: string): PoolId {
   const match = OWN_FORM.exec(text);
   if (match === null)
     return { text, poolName: text, family: undefined, range: undefined, own: false };
-  const [, name = '', version, base, prefix] = match;
+  const [, name = '', kind, version, base, prefix] = match;
   const family: Family = version === '4' ? 4 : 6;
   const range =
     base === undefined
       ? undefined
       : Cidr.of(Address.fromValue(family, BigInt(`0x${base}`)), Number(prefix));
-  return { text, poolName: name === AUTO ? undefined : name, family, range, own: true };
+  return { text, poolName: kind === 'any' ? undefined : name, family, range, own: true };
 }

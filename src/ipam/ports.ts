@@ -23,6 +23,8 @@ export interface BoundEndpoint {
 
 /** What the allocator asks of the driver. */
 export interface EndpointsByAddress {
+  /** A local endpoint has the address, as far as this host knows: no automatic assignment gives it out. */
+  isBound(address: Address): boolean;
   holding(address: Address): BoundEndpoint | undefined;
 }
 
@@ -30,8 +32,11 @@ export interface EndpointsByAddress {
 export interface PoolUses {
   /** Docker asked for the pool; CreateNetwork of the same network comes next. */
   requested(poolId: string, answer: { readonly pool: string }): void;
-  /** `foreign`: no network of ours took the pool, so another driver (such as bridge) did. */
-  userOf(poolId: string): 'ours' | 'foreign';
+  /**
+   * `foreign`: no network of ours took the pool, so another driver (such as bridge) did. `unknown`: asked
+   * for in an earlier life of the daemon or on another host; the stored networks tell.
+   */
+  userOf(poolId: string): 'ours' | 'foreign' | 'unknown';
   released(poolId: string): void;
 }
 
@@ -41,4 +46,11 @@ export interface PendingReleases {
     kind: 'release-address' | 'release-pool',
     payload: Readonly<Record<string, string>>,
   ): Promise<void>;
+}
+
+/** A release that has to be done later. */
+export interface ForgottenRelease {
+  readonly address: Address;
+  readonly poolId: string;
+  readonly handle: string;
 }

@@ -1,4 +1,4 @@
-import { Fault, isFault, type Clock, type Log } from '../base/index.js';
+import { isFault, type Clock, type Fault, type Log } from '../base/index.js';
 import { blockPrefix, retryOnConflict, type CallOptions, type Store } from '../datastore/index.js';
 import { Cidr, holderOf, poolOf, type Address, type BlockAttribute } from '../model/index.js';
 import { coolingAttribute } from '../model/v3/index.js';

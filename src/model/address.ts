@@ -28,7 +28,9 @@ export class Address {
   static parse(text: string): Address {
     const address = Address.tryParse(text);
     if (address === undefined) {
-      throw new Fault('invalid', `"${text.slice(0, 80)}" is no IP address`, { reason: 'bad-address' });
+      throw new Fault('invalid', `"${text.slice(0, 80)}" is no IP address`, {
+        reason: 'bad-address',
+      });
     }
     return address;
   }
@@ -87,7 +89,10 @@ export class Address {
   }
 
   toString(): string {
-    this.#text ??= this.family === 4 ? formatIpv4(Number(this.value)) : Address6.fromBigInt(this.value).correctForm();
+    this.#text ??=
+      this.family === 4
+        ? formatIpv4(Number(this.value))
+        : Address6.fromBigInt(this.value).correctForm();
     return this.#text;
   }
 

@@ -40,7 +40,7 @@ export function newBlock(cidr: Cidr, affinity: string, nowMs: number): Block {
     cidr,
     affinity,
     claimTime: new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z'),
-    allocations: new Array<number | null>(size).fill(null),
+    allocations: Array.from({ length: size }, () => null),
     unallocated: Array.from({ length: size }, (_, ordinal) => ordinal),
     attributes: [],
     sequenceNumber: BigInt(nowMs) * 1_000_000n,

@@ -20,10 +20,16 @@ export class Cidr {
   static parse(text: string, options: { readonly strict?: boolean } = {}): Cidr {
     const parsed = Cidr.tryParseInterface(text);
     if (parsed === undefined) {
-      throw new Fault('invalid', `"${text.slice(0, 80)}" is no network in CIDR form (address/length)`, { reason: 'bad-cidr' });
+      throw new Fault(
+        'invalid',
+        `"${text.slice(0, 80)}" is no network in CIDR form (address/length)`,
+        { reason: 'bad-cidr' },
+      );
     }
     if (options.strict === true && !parsed.cidr.base.equals(parsed.address)) {
-      throw new Fault('invalid', `${text} has host bits set; the network is ${parsed.cidr}`, { reason: 'bad-cidr' });
+      throw new Fault('invalid', `${text} has host bits set; the network is ${parsed.cidr}`, {
+        reason: 'bad-cidr',
+      });
     }
     return parsed.cidr;
   }
@@ -33,7 +39,9 @@ export class Cidr {
   }
 
   /** An address with a length, such as `192.0.2.10/24`: both the address and its network. */
-  static tryParseInterface(text: string): { readonly address: Address; readonly cidr: Cidr } | undefined {
+  static tryParseInterface(
+    text: string,
+  ): { readonly address: Address; readonly cidr: Cidr } | undefined {
     const slash = text.indexOf('/');
     if (slash < 0) return undefined;
     const address = Address.tryParse(text.slice(0, slash));
@@ -101,7 +109,8 @@ export class Cidr {
 
   /** Position of a contained address, 0 for the network address. */
   ordinalOf(address: Address): number {
-    if (!this.contains(address)) throw new Fault('internal', `invariant broken: ${address} is not in ${this}`);
+    if (!this.contains(address))
+      throw new Fault('internal', `invariant broken: ${address} is not in ${this}`);
     return Number(address.value - this.base.value);
   }
 

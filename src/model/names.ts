@@ -13,8 +13,15 @@ export function isObjectName(text: string): boolean {
 }
 
 /** The name Calico computes for a workload endpoint: `-` doubled inside segments, joined by single `-`. */
-export function workloadEndpointName(node: string, endpoint: string, workload = WORKLOAD, orchestrator = ORCHESTRATOR): string {
-  return [node, orchestrator, workload, endpoint].map((segment) => segment.replaceAll('-', '--')).join('-');
+export function workloadEndpointName(
+  node: string,
+  endpoint: string,
+  workload = WORKLOAD,
+  orchestrator = ORCHESTRATOR,
+): string {
+  return [node, orchestrator, workload, endpoint]
+    .map((segment) => segment.replaceAll('-', '--'))
+    .join('-');
 }
 
 /** Host end of the veth pair; 15 characters, the kernel's limit. */
@@ -34,7 +41,11 @@ export function peerInterfaceName(endpointId: string): string {
 export function profileName(networkName: string): string {
   if (isObjectName(networkName) && networkName.length <= 63) return networkName;
   const digest = createHash('sha1').update(networkName).digest('hex').slice(0, 8);
-  const cleaned = networkName.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 54);
+  const cleaned = networkName
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 54);
   return cleaned === '' ? `network-${digest}` : `${cleaned.replaceAll(/-+$/g, '')}-${digest}`;
 }
 

@@ -10,7 +10,10 @@ t.test('a new block has every address free, in order', async (t) => {
   const block = newBlock(cidr, 'host:n1', NOW);
   t.equal(block.unallocated.length, 16);
   t.equal(block.sequenceNumber, BigInt(NOW) * 1_000_000n);
-  t.same(JSON.parse(encodeBlock(block)).allocations, new Array(16).fill(null));
+  t.same(
+    JSON.parse(encodeBlock(block)).allocations,
+    Array.from({ length: 16 }, () => null),
+  );
 });
 
 t.test('text written by Calico survives a claim and a release to the letter', async (t) => {

@@ -26,10 +26,11 @@ async function startHost(store: Store, node: string): Promise<SimulatedHost> {
     host: { node, uuid: `uuid-${node}` },
     catalog,
     gate: { mayAllocate: () => ({ ok: true }) },
-    endpoints: { holding: () => undefined },
+    endpoints: { holding: () => undefined, isBound: () => false },
     clock: systemClock,
     log: silentLog,
     onUnknownClaim: () => undefined,
+    rememberRelease: () => undefined,
   });
   await allocator.load({});
   return { allocator, stop: () => syncer.stop() };
