@@ -2,7 +2,7 @@ import { createAgent, type Agent } from './agent/index.js';
 import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
-import { createDockerInventory, type DockerInventory } from './docker/index.js';
+import { createDockerInventory, isDriver, type DockerInventory } from './docker/index.js';
 import { followInventory } from './follow-inventory.js';
 import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
@@ -158,7 +158,8 @@ async function wire(
       programmer: agent,
       names: inventory,
       gate: hold,
-      foreignNetworksExist: () => inventory.networks().some(({ driver }) => driver !== driverName),
+      foreignNetworksExist: () =>
+        inventory.networks().some(({ driver }) => !isDriver(driver, driverName)),
       rememberDeletion: (endpointId) => pending.record('delete-endpoint', { endpointId }),
       settings: { namespace, interfacePrefix, vethMtu },
       createProfiles: config.createProfiles,

@@ -81,8 +81,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   return {
     async stop() {
+      const stopped = new Fault('unavailable', 'the daemon is stopping', { reason: 'stopped' });
+      behind.giveUp(stopped);
       await Promise.all(servers.map(({ server }) => server.close()));
-      stopping.abort(new Fault('unavailable', 'the daemon is stopping', { reason: 'stopped' }));
+      stopping.abort(stopped);
       await running;
       await services?.stop();
       await behind.core?.stop();
@@ -200,6 +202,8 @@ async function keepTrying(
         onNetworkCount,
         signal,
       });
+      // Whatever was asked of us while another machine had the name was meant for that one.
+      if (behind.contestedAt !== undefined) behind.contestedAt = systemClock.now();
       behind.core = core;
       behind.failure = undefined;
       behind.resolve(core);

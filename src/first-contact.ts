@@ -10,14 +10,20 @@ export interface Behind {
   contestedAt: number | undefined;
   readonly ready: Promise<DaemonCore>;
   readonly resolve: (core: DaemonCore) => void;
+  /** Ends every wait for it: the daemon is stopping. */
+  readonly giveUp: (fault: Fault) => void;
 }
 
 export function newBehind(): Behind {
   let resolve: (core: DaemonCore) => void = () => undefined;
-  const ready = new Promise<DaemonCore>((done) => {
+  let giveUp: (fault: Fault) => void = () => undefined;
+  const ready = new Promise<DaemonCore>((done, fail) => {
     resolve = done;
+    giveUp = fail;
   });
-  return { core: undefined, failure: undefined, contestedAt: undefined, ready, resolve };
+  // Nobody may be waiting when it fails.
+  ready.catch(() => undefined);
+  return { core: undefined, failure: undefined, contestedAt: undefined, ready, resolve, giveUp };
 }
 
 /** Waits for the first contact; a call that ends before is told why there is none. */

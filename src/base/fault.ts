@@ -66,3 +66,11 @@ export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n', 1)[0] ?? '';
 }
+
+/** Why a machine whose node name another one holds does nothing at all; raised by the node room. */
+export const NAME_CONTESTED = 'hold-contested';
+
+/** The work was asked of a copy of the machine that it concerns: it must not be done later either. */
+export function isMeantForAnother(fault: Fault): boolean {
+  return fault.reason === NAME_CONTESTED;
+}

@@ -10,3 +10,4 @@ export {
 } from './inventory.js';
 export type { DockerLook } from './look.js';
 export * from './metadata-writer.js';
+export { isDriver } from './ours.js';

@@ -1,6 +1,6 @@
 import { Fault, messageOf } from '../base/index.js';
 import { retryOnConflict, type Entry } from '../datastore/index.js';
-import { profileName } from '../model/index.js';
+import { profileName, type LocalEndpoint } from '../model/index.js';
 import {
   decodeResource,
   decodeWorkloadEndpoint,
@@ -30,20 +30,25 @@ export async function shareGround(
   signal?: AbortSignal,
 ): Promise<void> {
   const { book, programmer, log } = context;
-  const members = book.inSandbox(sandboxKey);
-  for (const member of members) {
-    const profiles = sharedProfiles(member, members);
-    if (profiles.join() === member.endpoint.profiles.join()) continue;
-    const next = { ...member, endpoint: { ...member.endpoint, profiles } };
-    book.put(next);
-    await programmer.program(localEndpoint(next), signal);
-    rewrite(context, member.id, (text) => withProfiles(text, profiles)).catch((error: unknown) => {
-      log.warn(
-        { EndpointID: member.id, error: messageOf(error) },
-        'profiles of the endpoint could not be stored',
-      );
-    });
+  for (const member of book.inSandbox(sandboxKey)) {
+    const local = asProgrammed(context, member);
+    if (local.profiles.join() === member.endpoint.profiles.join()) continue;
+    await programmer.program(local, signal);
+    rewrite(context, member.id, (text) => withProfiles(text, local.profiles)).catch(
+      (error: unknown) => {
+        log.warn(
+          { EndpointID: member.id, error: messageOf(error) },
+          'profiles of the endpoint could not be stored',
+        );
+      },
+    );
   }
+}
+
+/** What the agent is told: the profiles follow from the container's networks now, not from what is stored. */
+export function asProgrammed({ book }: EndpointsContext, record: EndpointRecord): LocalEndpoint {
+  const members = record.sandboxKey === '' ? [record] : book.inSandbox(record.sandboxKey);
+  return { ...localEndpoint(record), profiles: sharedProfiles(record, members) };
 }
 
 /**
@@ -83,6 +88,7 @@ export async function nameLearnt(
   await profiles.ensure(store, automaticProfile(real, network.internal), context.clock);
   for (const { id } of waiting) {
     await rewrite(context, id, (text) => withProfiles(text, [real]), { provisional: false });
+    await shareGround(context, book.get(id)?.sandboxKey ?? '');
   }
 }
 
@@ -119,7 +125,7 @@ async function rewrite(
     };
     book.put(next);
     book.persist(next);
-    if (next.slot > 0 && !next.going) await programmer.program(localEndpoint(next));
+    if (next.slot > 0 && !next.going) await programmer.program(asProgrammed(context, next));
   });
 }
 

@@ -1,8 +1,8 @@
 import { Fault, isFault } from '../base/index.js';
 import { Address, type Cidr, type Family } from '../model/index.js';
-import { localEndpoint, type EndpointRecord } from './endpoint-book.js';
+import type { EndpointRecord } from './endpoint-book.js';
 import type { EndpointsContext } from './context.js';
-import { shareGround } from './endpoint-changes.js';
+import { asProgrammed, shareGround } from './endpoint-changes.js';
 import type { Network } from './network-record.js';
 import type { JoinBody } from './schema.js';
 
@@ -58,7 +58,7 @@ export async function join(
       : placed(context, record, network, body.SandboxKey);
   context.book.put(joined);
   context.book.persist(joined);
-  await context.programmer.program(localEndpoint(joined), signal);
+  await context.programmer.program(asProgrammed(context, joined), signal);
   await shareGround(context, joined.sandboxKey, signal);
   if (joined.endpoint.addresses.some(({ family }) => family === 6)) {
     await addGateway6(context, joined);
@@ -92,7 +92,7 @@ function placed(
   const routedElsewhere = new Set(others.flatMap(({ routed }) => routed));
   const subnets = subnetsOf(context, network, record).map(String);
   const routed = subnets.filter((cidr) => !routedElsewhere.has(cidr));
-  return { ...record, sandboxKey, slot, subnets, routed };
+  return { ...record, networkId: network.networkId, sandboxKey, slot, subnets, routed };
 }
 
 /** Where the network's other members are: its subnets, or the automatic pools. */

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { deadline, orAbort, toFault, type Log } from '../base/index.js';
+import { deadline, orAbort, toFault, type Log, isFault, isMeantForAnother } from '../base/index.js';
 import type { PluginMethod } from '../rpc/index.js';
 import { createEndpoint } from './create-endpoint.js';
 import type { Endpoints } from './endpoints.js';
@@ -139,7 +139,15 @@ async function createNetwork(
   // Wrong options are told even while the store cannot be reached.
   readNetworkOptions(body.Options ?? {});
   const { networks } = await options.core(signal);
-  await networks.create(body, { signal });
+  try {
+    await networks.create(body, { signal });
+  } catch (error) {
+    // Docker sends no DeleteNetwork for a failed creation; what came too late or unseen is removed later.
+    if (signal.aborted || isFault(error, 'outcome-unknown')) {
+      await options.pending.record('delete-network', { networkId: body.NetworkID });
+    }
+    throw error;
+  }
   return {};
 }
 
@@ -216,6 +224,13 @@ async function deferring(
   try {
     await orAbort(work(bounded), bounded, 'the deletion');
   } catch (error) {
+    if (isMeantForAnother(toFault(error))) {
+      options.log.warn(
+        { error: toFault(error).message },
+        'not done: another machine has this node name',
+      );
+      return;
+    }
     await defer();
     options.log.warn(
       { error: toFault(error).message, reason: toFault(error).reason },

@@ -5,7 +5,7 @@ import {
   type Store,
   type Transaction,
 } from '../datastore/index.js';
-import { profileName } from '../model/index.js';
+import { profileName, provisionalProfileName } from '../model/index.js';
 import type { Network } from './network-record.js';
 import { automaticProfile, type ProfileBook } from './profile-book.js';
 
@@ -22,25 +22,41 @@ export async function unusedProfile(
   network: Network,
   options: CallOptions,
 ): Promise<Pick<Transaction, 'compares' | 'writes'>> {
-  const { store, profiles, tryDecode } = parts;
-  const nothing = { compares: [], writes: [] };
-  if (network.name === '' || network.options['profile'] !== undefined) return nothing;
-  const name = profileName(network.name);
-  const others = (await store.list(networkRecordPrefix, options)).entries.filter(
-    ({ key }) => key !== networkRecordKey(network.clusterId),
+  const { store } = parts;
+  const names = await removableNames(parts, network, options);
+  const entries = await store.getMany(
+    names.map((name) => parts.profiles.keyOf(name)),
+    options,
   );
-  const shared = others.some(({ key, value }) => {
+  const untouched = names.flatMap((name) => {
+    const entry = entries.get(parts.profiles.keyOf(name));
+    const ours =
+      entry !== undefined &&
+      parts.profiles.isUntouched(entry, automaticProfile(name, network.internal));
+    return ours ? [{ name, entry }] : [];
+  });
+  for (const { name } of untouched) parts.profiles.forget(name);
+  return {
+    compares: untouched.map(({ entry: { key, revision } }) => ({ key, revision })),
+    writes: untouched.map(({ entry: { key } }) => ({ key, value: null })),
+  };
+}
+
+/** The provisional profile is this network's alone; the one by name may be another network's too. */
+async function removableNames(
+  { store, tryDecode }: UnusedProfileParts,
+  network: Network,
+  options: CallOptions,
+): Promise<string[]> {
+  const provisional = provisionalProfileName(network.networkId);
+  if (network.name === '' || network.options['profile'] !== undefined) return [provisional];
+  const name = profileName(network.name);
+  const { entries } = await store.list(networkRecordPrefix, options);
+  const shared = entries.some(({ key, value }) => {
+    if (key === networkRecordKey(network.clusterId)) return false;
     const other = tryDecode(key, value);
     if (other === undefined || other.name === '') return true;
     return profileName(other.name) === name || other.options['profile'] === name;
   });
-  if (shared) return nothing;
-  const entry = await store.get(profiles.keyOf(name), options);
-  if (entry === undefined || !profiles.isUntouched(entry, automaticProfile(name, network.internal)))
-    return nothing;
-  profiles.forget(name);
-  return {
-    compares: [{ key: entry.key, revision: entry.revision }],
-    writes: [{ key: entry.key, value: null }],
-  };
+  return shared ? [provisional] : [provisional, name];
 }

@@ -121,6 +121,10 @@ export class Veths {
       const batch = marked.slice(from, from + BATCH);
       try {
         await this.#options.netlink.deleteLinks(batch);
+        for (const { name } of batch) {
+          this.#going.delete(name);
+          this.#options.tombstones.remove(name);
+        }
       } catch (error) {
         this.#options.log.warn(
           { links: batch.length, error: messageOf(toFault(error)) },
@@ -128,10 +132,6 @@ export class Veths {
         );
         this.#schedule();
         return;
-      }
-      for (const { name } of batch) {
-        this.#going.delete(name);
-        this.#options.tombstones.remove(name);
       }
     }
   }

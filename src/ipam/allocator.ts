@@ -140,7 +140,6 @@ export class Allocator {
     if (sibling !== undefined) return sibling.handle;
     const random = this.#options.random ?? (() => randomBytes(16));
     const handle = endpointHandle(this.#options.host.node, random().toString('hex'));
-    this.#handles.introduce(handle);
     return handle;
   }
 
@@ -175,7 +174,7 @@ export class Allocator {
     const decision = this.#options.gate.mayAllocate();
     if (!decision.ok) throw new Fault('refused', decision.message, { reason: decision.reason });
     const outcome = await this.#releaser.release(address, poolId, options);
-    if (outcome === 'released' || outcome === 'already-free') this.#leases.remove(address);
+    if (outcome !== 'live-endpoint') this.#leases.remove(address);
     return outcome;
   }
 

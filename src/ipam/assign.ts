@@ -14,6 +14,8 @@ import type { ClaimQueue } from './claim-queue.js';
 import { findBlock, type FindBlockParts } from './find-block.js';
 import { reservedIn } from './pools.js';
 
+/** A whole pool is not read more often than this, in vain. */
+const FULL_MS = 2_000;
 /** Each round sees a change that somebody else made; more than this is a defect. */
 const MAX_ROUNDS = 200;
 /** Calico's default of blocks per host and family when the configuration says 0 (datamodel §2.1). */
@@ -48,6 +50,8 @@ export class Assigner {
   readonly #deps: AssignDependencies;
   /** One search for a new block at a time: those who wait use what it found. */
   #searching: Promise<unknown> = Promise.resolve();
+  /** Pools that were searched in vain, and until when that is believed: a full pool must not be read on each start. */
+  readonly #foundFull = new Map<string, number>();
 
   constructor(dependencies: AssignDependencies) {
     this.#deps = dependencies;
@@ -140,10 +144,15 @@ export class Assigner {
       throw this.#exhausted(request, owned, `this host has all ${limit} blocks it may have`, limit);
     if (!config.autoAllocateBlocks)
       throw this.#exhausted(request, owned, 'auto_allocate_blocks is off', limit);
+    const search = `${request.pools.map(({ key }) => key).join(' ')} ${request.range ?? ''}`;
+    if ((this.#foundFull.get(search) ?? 0) > this.#deps.clock.monotonic()) {
+      throw this.#exhausted(request, owned, 'no block is free', limit);
+    }
     const survey = await findBlock(this.#deps, request, options);
     if (survey === 'found') return 'try-again';
     const borrowed = config.strictAffinity ? undefined : await this.#borrow(survey, request);
     if (borrowed !== undefined) return borrowed;
+    this.#foundFull.set(search, this.#deps.clock.monotonic() + FULL_MS);
     throw this.#exhausted(request, owned, 'no block is free', limit);
   }
 

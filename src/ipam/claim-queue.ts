@@ -19,6 +19,8 @@ interface Item {
   readonly signal: AbortSignal;
   resolve(address: Address | undefined): void;
   reject(fault: Fault): void;
+  /** A commit with it had an unknown outcome: it may still arrive. */
+  suspect: boolean;
 }
 
 export interface ClaimQueueOptions extends BlockParts {
@@ -42,7 +44,7 @@ export class ClaimQueue {
   /** Settles when the item is in the store, or refused. The block must be in the cache. */
   submit(cidr: Cidr, work: BlockWork, signal: AbortSignal): Promise<Address | undefined> {
     return new Promise((resolve, reject) => {
-      const item: Item = { work, signal, resolve, reject };
+      const item: Item = { work, signal, resolve, reject, suspect: false };
       const waiting = this.#waiting.get(cidr.toString());
       if (waiting !== undefined) {
         waiting.push(item);
@@ -82,7 +84,9 @@ export class ClaimQueue {
       await retryOnConflict(attempts, async (_attempt, current) => {
         if (current !== undefined) {
           this.#absorb(cidr, rest, current);
-          rest = rest.filter((item) => !rejectOutdated(item, current));
+          rest = rest.filter(
+            (item) => !rejectOutdated(item, current) && !this.#arrivedLate(item, cidr),
+          );
         }
         const planned = planBlock(this.#options, cidr, rest);
         rest = planned.items.map(({ item }) => item);
@@ -158,8 +162,21 @@ export class ClaimQueue {
     for (const item of items) {
       const address = record === undefined ? undefined : item.work.happened(record.block);
       if (address !== undefined) item.resolve(address);
-      else await this.#commitGroup(cidr, [item]);
+      else {
+        item.suspect = true;
+        await this.#commitGroup(cidr, [item]);
+      }
     }
+  }
+
+  /** A commit of unknown outcome may land after we read: what it did must not be done twice. */
+  #arrivedLate(item: Item, cidr: Cidr): boolean {
+    const record = this.#options.blocks.get(cidr);
+    const address =
+      item.suspect && record !== undefined ? item.work.happened(record.block) : undefined;
+    if (address === undefined) return false;
+    item.resolve(address);
+    return true;
   }
 }
 

@@ -14,18 +14,16 @@ interface KnownHandle {
   blocks: ReadonlyMap<string, number>;
 }
 
-/** Handles of this host as last written or read: their revisions are compared on every change. */
+/**
+ * Handles of this host as last written or read: their revisions are compared on every change. An unknown
+ * handle counts as one that does not exist, which the compare of a new one finds out.
+ */
 export class HandleBook {
   readonly #store: Store;
   readonly #known = new Map<string, KnownHandle>();
 
   constructor(store: Store) {
     this.#store = store;
-  }
-
-  /** A handle that was just made up: known not to exist. */
-  introduce(handle: string): void {
-    this.#known.set(handle, { revision: 0n, blocks: new Map() });
   }
 
   /** Makes the handle known, with one read when it is not. */
@@ -35,10 +33,8 @@ export class HandleBook {
   }
 
   absorb(handle: string, entry: Entry | undefined): void {
-    this.#known.set(handle, {
-      revision: entry?.revision ?? 0n,
-      blocks: entry === undefined ? new Map() : decodeHandle(entry.value),
-    });
+    if (entry === undefined) this.#known.delete(handle);
+    else this.#known.set(handle, { revision: entry.revision, blocks: decodeHandle(entry.value) });
   }
 
   revisionOf(handle: string): bigint {

@@ -1,5 +1,13 @@
 import type { TSchema } from 'typebox';
-import { deadline, Fault, isFault, orAbort, toFault, type Log } from '../base/index.js';
+import {
+  deadline,
+  Fault,
+  isFault,
+  orAbort,
+  toFault,
+  type Log,
+  isMeantForAnother,
+} from '../base/index.js';
 import { Address, bitsOf, type Family } from '../model/index.js';
 import type { PluginMethod } from '../rpc/index.js';
 import type { Allocator } from './allocator.js';
@@ -221,6 +229,13 @@ async function deferring(
       ? new Fault('timeout', toFault(error).message, { cause: error })
       : toFault(error);
     if (!isDeferrable(fault)) throw fault;
+    if (isMeantForAnother(toFault(error))) {
+      options.log.warn(
+        { error: toFault(error).message },
+        'not done: another machine has this node name',
+      );
+      return;
+    }
     await defer();
     options.log.warn({ error: fault.message, reason: fault.reason }, 'release deferred');
   }

@@ -25,8 +25,9 @@ const OPEN_LIMIT = 1_000;
  */
 export class PoolUseBook implements PoolUses {
   readonly #open: OpenRequest[] = [];
-  /** PoolID → the pool that was answered. */
-  readonly #taken = new Map<string, string>();
+  readonly #taken = new Set<string>();
+  /** Pools for which a network had several requests to choose from: it may have taken another one's. */
+  readonly #ambiguous = new Set<string>();
   readonly #foreignNetworksExist: () => boolean;
 
   /** `foreignNetworksExist`: Docker has a network of another driver with our IPAM, as far as is known. */
@@ -50,32 +51,29 @@ export class PoolUseBook implements PoolUses {
 
   /** PoolIDs of a stored network, at start and when another host made it. */
   restore(poolIds: readonly string[]): void {
-    for (const poolId of poolIds) this.#taken.set(poolId, '');
+    for (const poolId of poolIds) this.#taken.add(poolId);
   }
 
   /** `unknown`: asked for in an earlier life of the daemon, or on another host. */
   userOf(poolId: string): 'ours' | 'foreign' | 'unknown' {
     if (this.#taken.has(poolId) || !parsePoolId(poolId).own) return 'ours';
-    if (this.#open.some((request) => request.poolId === poolId)) return 'foreign';
+    const open = this.#open.find((request) => request.poolId === poolId);
+    if (open !== undefined) return this.#ambiguous.has(open.pool) ? 'ours' : 'foreign';
     return this.#foreignNetworksExist() ? 'unknown' : 'ours';
   }
 
-  /**
-   * When two networks were made at once on one pool and one failed, its release may name the PoolID that the
-   * other took: then that one takes what is left.
-   */
   released(poolId: string): void {
-    const pool = this.#taken.get(poolId);
     this.#taken.delete(poolId);
     const at = this.#open.findIndex((request) => request.poolId === poolId);
     if (at >= 0) this.#open.splice(at, 1);
-    else if (pool !== undefined && pool !== '') this.#takeOpen(pool);
   }
 
   #takeOpen(pool: string): OpenRequest | undefined {
+    const candidates = this.#open.filter((request) => request.pool === pool).length;
+    if (candidates > 1) this.#ambiguous.add(pool);
     const at = this.#open.findLastIndex((request) => request.pool === pool);
     const [request] = at < 0 ? [] : this.#open.splice(at, 1);
-    if (request !== undefined) this.#taken.set(request.poolId, pool);
+    if (request !== undefined) this.#taken.add(request.poolId);
     return request;
   }
 }

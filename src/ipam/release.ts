@@ -94,7 +94,7 @@ export class Releaser {
   ): ReleaseOutcome {
     if (onlyHandle !== undefined && holder.handle !== onlyHandle) return 'other-holder';
     const since = Date.parse(holder.secondary['timestamp'] ?? '');
-    if (heldSinceBefore !== undefined && since > heldSinceBefore) return 'other-holder';
+    if (heldSinceBefore !== undefined && since >= heldSinceBefore) return 'other-holder';
     if (isPoolHandle(holder.handle)) {
       return poolId !== undefined && holder.handle === poolHandle(poolId)
         ? 'released'

@@ -105,6 +105,7 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
     async listen(at) {
       await server.ready();
       await listenOn(httpServer as Server, at);
+      httpServer?.on('error', (error) => options.log.error({ err: error }, 'plugin socket'));
     },
     async close() {
       closing = true;
@@ -114,12 +115,17 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
   };
 }
 
+/** Longest time that running calls have while the server stops. */
+const CLOSE_MS = 25_000;
+
 /** fastify did not open the listener, so it does not close it either. Settles when the running calls are answered. */
 async function closeListener(server: Server | undefined): Promise<void> {
   if (server?.listening !== true) return;
   await new Promise<void>((resolve, reject) => {
     server.close((error) => (error === undefined ? resolve() : reject(error)));
     server.closeIdleConnections();
+    // Half a request would hold the stop for ever.
+    setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref();
   });
 }
 
@@ -164,9 +170,18 @@ function addRoute(
     }
     const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
     logCall(options.log, name, request.body, durationMs, fault);
-    options.observe?.({ method: name, result: fault?.kind ?? 'ok', durationMs });
+    tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
     return send(reply, answer);
   });
+}
+
+/** A meter that fails must not turn an answered call into a refused one. */
+function tell({ observe, log }: PluginServerOptions, call: Parameters<CallObserver>[0]): void {
+  try {
+    observe?.(call);
+  } catch (error) {
+    log.error({ err: error }, 'a call could not be counted');
+  }
 }
 
 function logCall(
