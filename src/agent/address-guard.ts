@@ -3,6 +3,8 @@ import type { Address } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 
 const TRIES = 3;
+/** How long addresses are gathered that nobody waits for. */
+const GATHER_MS = 1_000;
 
 interface Cleaning {
   readonly done: Promise<void>;
@@ -27,6 +29,10 @@ export class AddressGuard {
   #waiting: Address[] = [];
   #round: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Ends the gathering of the next round: somebody waits for it. */
+  #hurry: (() => void) | undefined;
+  /** Uses that wait for a cleaning. */
+  #awaited = 0;
 
   constructor(netlink: Netlink, log: Log, signal: AbortSignal) {
     this.#netlink = netlink;
@@ -87,6 +93,15 @@ export class AddressGuard {
   }
 
   async #settle(addresses: readonly Address[]): Promise<void> {
+    this.#awaited += 1;
+    try {
+      await this.#settleNow(addresses);
+    } finally {
+      this.#awaited -= 1;
+    }
+  }
+
+  async #settleNow(addresses: readonly Address[]): Promise<void> {
     const found = await this.survey();
     const running: Promise<void>[] = [];
     const fresh: Address[] = [];
@@ -97,7 +112,9 @@ export class AddressGuard {
       else if (found?.has(key) !== false || this.#doubtful.has(key)) fresh.push(address);
       else this.#clean.add(key);
     }
-    await Promise.all([...running, ...(fresh.length > 0 ? [this.#clear(fresh)] : [])]);
+    const cleared = fresh.length > 0 ? [this.#clear(fresh)] : [];
+    if (running.length + cleared.length > 0) this.#hurry?.();
+    await Promise.all([...running, ...cleared]);
   }
 
   #clear(addresses: readonly Address[], gone: Promise<unknown> = Promise.resolve()): Promise<void> {
@@ -136,7 +153,8 @@ export class AddressGuard {
 
   /** Whoever asks until it begins shares the dump; it begins when the one before has ended. */
   #nextRound(): Promise<void> {
-    const round = this.#running.then(() => {
+    const round = this.#running.then(async () => {
+      await this.#gather();
       const addresses = this.#waiting;
       this.#waiting = [];
       this.#round = undefined;
@@ -144,6 +162,24 @@ export class AddressGuard {
     });
     this.#running = round.catch(() => undefined);
     return round;
+  }
+
+  /**
+   * A walk through the kernel's table costs milliseconds whatever it finds, so addresses that nobody waits for
+   * are gathered; they are the last of their block to be given out again.
+   */
+  async #gather(): Promise<void> {
+    const hurry = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+    });
+    const stop = new AbortController();
+    const pause = sleep(GATHER_MS, AbortSignal.any([this.#signal, stop.signal])).catch(
+      () => undefined,
+    );
+    if (this.#awaited > 0) this.#hurry?.();
+    await Promise.race([hurry, pause]);
+    stop.abort();
+    this.#hurry = undefined;
   }
 
   async #delete(addresses: readonly Address[]): Promise<void> {

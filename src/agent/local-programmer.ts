@@ -1,12 +1,4 @@
-import {
-  deadline,
-  Fault,
-  messageOf,
-  orAbort,
-  toFault,
-  type Clock,
-  type Log,
-} from '../base/index.js';
+import { within, Fault, messageOf, orAbort, toFault, type Clock, type Log } from '../base/index.js';
 import type { Address, LocalEndpoint } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
 import type { EndpointBook } from './endpoint-book.js';
@@ -51,7 +43,6 @@ export class LocalProgrammer {
   async program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
     const { book, routes, guard, writer, clock, stopping, meter } = this.#options;
     checkEndpoint(endpoint);
-    const bound = deadline(PROGRAM_MS, signal, stopping);
     const begun = clock.monotonic();
     const known = book.local(endpoint.id);
     const own = new Set(known?.addresses.map(String));
@@ -60,8 +51,10 @@ export class LocalProgrammer {
     guard.release(this.#want(endpoint));
     try {
       routes.prepare(endpoint.id);
-      const routed = guard.ready(fresh, bound).then(() => routes.program(endpoint.id));
-      await orAbort(Promise.all([writer.flush(), routed]), bound, 'programming the endpoint');
+      await within(PROGRAM_MS, [signal, stopping], async (bound) => {
+        const routed = guard.ready(fresh, bound).then(() => routes.program(endpoint.id));
+        await orAbort(Promise.all([writer.flush(), routed]), bound, 'programming the endpoint');
+      });
     } catch (error) {
       this.#options.markDirty();
       if (known === undefined) await this.#undo(endpoint.id, error);

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { deadline, orAbort, toFault, type Log, isFault, isMeantForAnother } from '../base/index.js';
+import { within, orAbort, toFault, type Log, isFault, isMeantForAnother } from '../base/index.js';
 import type { PluginMethod } from '../rpc/index.js';
 import { createEndpoint } from './create-endpoint.js';
 import type { Endpoints } from './endpoints.js';
@@ -171,9 +171,10 @@ async function leave(
   options: DriverPluginOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const bounded = deadline(options.deleteTimeoutMs * 0.75, signal);
   try {
-    await (await options.core(bounded)).endpoints.leave(body.EndpointID);
+    await within(options.deleteTimeoutMs * 0.75, [signal], async (bounded) =>
+      (await options.core(bounded)).endpoints.leave(body.EndpointID),
+    );
   } catch (error) {
     // Docker ignores it; DeleteEndpoint, or the look for leftovers, finishes the work.
     options.log.warn(
@@ -220,9 +221,10 @@ async function deferring(
   work: (signal: AbortSignal) => Promise<void>,
   defer: () => Promise<void>,
 ): Promise<void> {
-  const bounded = deadline(options.deleteTimeoutMs * 0.75, signal);
   try {
-    await orAbort(work(bounded), bounded, 'the deletion');
+    await within(options.deleteTimeoutMs * 0.75, [signal], (bounded) =>
+      orAbort(work(bounded), bounded, 'the deletion'),
+    );
   } catch (error) {
     if (isMeantForAnother(toFault(error))) {
       options.log.warn(

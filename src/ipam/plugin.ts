@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox';
 import {
-  deadline,
+  within,
   Fault,
   isFault,
   orAbort,
@@ -221,19 +221,15 @@ async function deferring(
   work: (signal: AbortSignal) => Promise<void>,
   defer: () => Promise<void>,
 ): Promise<void> {
-  const bounded = deadline(options.deleteTimeoutMs * 0.75, signal);
   try {
-    await orAbort(work(bounded), bounded, 'the release');
+    await within(options.deleteTimeoutMs * 0.75, [signal], (bounded) =>
+      orAbort(work(bounded), bounded, 'the release'),
+    );
   } catch (error) {
-    const fault = bounded.aborted
-      ? new Fault('timeout', toFault(error).message, { cause: error })
-      : toFault(error);
+    const fault = toFault(error);
     if (!isDeferrable(fault)) throw fault;
-    if (isMeantForAnother(toFault(error))) {
-      options.log.warn(
-        { error: toFault(error).message },
-        'not done: another machine has this node name',
-      );
+    if (isMeantForAnother(fault)) {
+      options.log.warn({ error: fault.message }, 'not done: another machine has this node name');
       return;
     }
     await defer();

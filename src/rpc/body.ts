@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
 import { Fault } from '../base/index.js';
 
 /** Largest request body. A range of thousands of published ports arrives three times per start. */
@@ -27,4 +29,23 @@ export function acceptAnyBody(server: FastifyInstance): void {
       }
     },
   );
+}
+
+/**
+ * Checks the shape of a body by its schema. Compiled at the first call: at the start both sockets have to
+ * answer at once. Nothing is coerced, filled in or removed: new engines add members.
+ */
+export function bodyCheck(schema: TSchema): (body: unknown) => true | { readonly error: Error } {
+  let check: Validator | undefined;
+  return (body) => {
+    check ??= Compile(schema);
+    if (check.Check(body)) return true;
+    const [first] = check.Errors(body);
+    const where =
+      first?.instancePath === undefined || first.instancePath === ''
+        ? 'the body'
+        : first.instancePath.slice(1);
+    const what = first?.message ?? 'has another shape';
+    return { error: new Fault('invalid', `${where} ${what}`, { reason: 'bad-body' }) };
+  };
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import {
-  deadline,
+  within,
   Fault,
   messageOf,
   orAbort,
@@ -13,7 +13,7 @@ import {
   type Clock,
   type Log,
 } from '../base/index.js';
-import { acceptAnyBody } from './body.js';
+import { acceptAnyBody, bodyCheck } from './body.js';
 import {
   errorReply,
   PLUGIN_MEDIA_TYPE,
@@ -66,14 +66,6 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
     keepAliveTimeout: 0,
     requestTimeout: 0,
     exposeHeadRoutes: false,
-    ajv: {
-      customOptions: {
-        coerceTypes: false,
-        removeAdditional: false,
-        useDefaults: false,
-        allErrors: false,
-      },
-    },
     serverFactory: (handler) => {
       // No idle limit: a close that crosses a request makes Docker repeat it with an empty body.
       httpServer = createServer({ keepAliveTimeout: 0, requireHostHeader: false }, handler);
@@ -82,6 +74,7 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
     },
   });
   acceptAnyBody(server);
+  server.setValidatorCompiler<TSchema>(({ schema }) => bodyCheck(schema));
   server.addHook('onSend', async (_request, reply) => {
     if (closing) reply.header('connection', 'close');
   });
@@ -158,11 +151,12 @@ function addRoute(
       : {};
   server.post(`/${name}`, schema, async (request: FastifyRequest, reply: FastifyReply) => {
     const started = options.clock.monotonic();
-    const signal = deadline(method.boundMs);
     let answer: PluginReply;
     let fault: Fault | undefined;
     try {
-      const value = await orAbort(method.run(request.body, signal), signal, name);
+      const value = await within(method.boundMs, [], (signal) =>
+        orAbort(method.run(request.body, signal), signal, name),
+      );
       answer = { status: 200, body: JSON.stringify(value) };
     } catch (error) {
       fault = toFault(error);
