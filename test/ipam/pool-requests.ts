@@ -83,17 +83,26 @@ t.test(
 
 t.test('a pool that no network of ours took belongs to another driver', async (t) => {
   const { uses, request } = requests({ net1: '10.20.0.0/16' });
-  const bridge = request({ Pool: '10.20.0.0/16' }).PoolID;
   const ours = request({ Pool: '10.20.0.0/16' }).PoolID;
   t.match(
     uses.adopt([{ pool: '10.20.0.0/16' }]),
     [{ poolId: ours }],
     'a network takes the newest request',
   );
+  const bridge = request({ Pool: '10.20.0.0/16' }).PoolID;
   t.equal(uses.userOf(ours), 'ours');
   t.equal(uses.userOf(bridge), 'foreign');
   t.equal(uses.userOf('CalicoPoolIPv4'), 'ours', 'a predecessor’s network');
-  uses.released(bridge);
   uses.released(ours);
   t.equal(uses.userOf(ours), 'unknown', 'after its network was removed');
+});
+
+t.test('two requests for one pool at once: either may be the network’s', async (t) => {
+  const { uses, request } = requests({ net1: '10.20.0.0/16' });
+  const [one, two] = [
+    request({ Pool: '10.20.0.0/16' }).PoolID,
+    request({ Pool: '10.20.0.0/16' }).PoolID,
+  ];
+  uses.adopt([{ pool: '10.20.0.0/16' }]);
+  t.same([uses.userOf(one), uses.userOf(two)], ['ours', 'ours']);
 });
