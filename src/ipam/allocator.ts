@@ -7,6 +7,7 @@ import { Assigner } from './assign.js';
 import { ExplicitAssigner } from './assign-explicit.js';
 import { BlockCache } from './block-cache.js';
 import { ClaimQueue } from './claim-queue.js';
+import { passGate } from './gate.js';
 import { HandleBook } from './handle-book.js';
 import { Leases, type Lease } from './leases.js';
 import { endpointHandle, ownedAttribute, poolHandle } from './owner.js';
@@ -74,8 +75,7 @@ export class Allocator {
   }
 
   async request(request: AddressRequest): Promise<Address> {
-    const decision = this.#options.gate.mayAllocate();
-    if (!decision.ok) throw new Fault('refused', decision.message, { reason: decision.reason });
+    await passGate(this.#options.gate, request.signal);
     requireNode(this.#options.catalog);
     const sibling =
       request.holder === 'endpoint'

@@ -6,6 +6,8 @@ export interface AllocationGate {
   mayAllocate():
     | { readonly ok: true }
     | { readonly ok: false; readonly reason: string; readonly message: string };
+  /** Waits while the name is being claimed; at once when it is ours or a rival's. Absent: nothing to wait for. */
+  decided?(signal: AbortSignal): Promise<unknown>;
 }
 
 /** An endpoint of this host that the datastore still binds to an address. */
