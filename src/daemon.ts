@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
@@ -36,6 +37,8 @@ const ADMIN_WAIT_MS = 5_000;
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log } = options;
   const stopping = new AbortController();
+  // Everything that waits in this process hangs on it.
+  setMaxListeners(0, stopping.signal);
   for (const directory of [config.stateDir, config.runDir])
     mkdirSync(directory, { recursive: true, mode: 0o755 });
   const behind = newBehind();

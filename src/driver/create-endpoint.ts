@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { abortFault, deadline, Fault, isFault, messageOf } from '../base/index.js';
 import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../datastore/index.js';
 import type { Profile } from '../model/index.js';
@@ -24,54 +25,57 @@ export interface CreatedInterface {
   readonly Interface: { readonly MacAddress?: string };
 }
 
-/** CreateEndpoint: the veth pair, then one commit. Undoes its own steps when it fails: Docker will not. */
+/**
+ * CreateEndpoint: one commit, and the veth pair while the store works on it. Undoes its own steps when one of
+ * them fails: Docker will not.
+ */
 export async function createEndpoint(
   context: EndpointsContext,
   body: CreateEndpointBody,
   signal: AbortSignal,
 ): Promise<CreatedInterface> {
-  const existing = context.book.get(body.EndpointID);
-  if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going)
+  const { book, veths, settings } = context;
+  const id = body.EndpointID;
+  const existing = book.get(id);
+  if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going) {
     return answer(existing, body);
+  }
   const plan = await planEndpoint(context, body, signal);
-  const mtu =
-    readMtu(plan.network) ??
-    (context.settings.vethMtu > 0 ? context.settings.vethMtu : DEFAULT_MTU);
-  const { book, veths } = context;
-  book.announce(body.EndpointID);
-  let veth: { readonly name: string; readonly index: number } | undefined;
-  try {
-    veth = await veths.create(body.EndpointID, plan.mac, mtu);
-    const record = await store(context, plan, body.EndpointID, veth.index, signal);
-    if (signal.aborted) await undo(context, record, signal);
+  const mtu = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : DEFAULT_MTU);
+  book.announce(id);
+  const storing = store(context, plan, id, signal);
+  // The request goes out first: making the pair holds the event loop.
+  const making = nextTurn().then(() => veths.create(id, plan.mac, mtu));
+  const [stored, made] = await Promise.allSettled([storing, making]);
+  if (stored.status === 'fulfilled' && made.status === 'fulfilled' && !signal.aborted) {
+    const record = { ...stored.value, interfaceIndex: made.value.index };
     book.put(record);
     book.persist(record);
     if (record.provisional) correctProfile(context, record);
     return answer(record, body);
-  } catch (error) {
-    if (veth !== undefined) veths.bury(veth.name, veth.index);
-    book.withdrawAnnouncement(body.EndpointID);
-    if (isFault(error, 'outcome-unknown')) await context.rememberDeletion(body.EndpointID);
-    throw error;
   }
+  if (made.status === 'fulfilled') veths.bury(made.value.name, made.value.index);
+  book.withdrawAnnouncement(id);
+  if (stored.status === 'fulfilled') await undo(context, stored.value);
+  else if (isFault(stored.reason, 'outcome-unknown')) await context.rememberDeletion(id);
+  throw (
+    [stored, made].find((step) => step.status === 'rejected')?.reason ??
+    abortFault(signal, 'CreateEndpoint')
+  );
 }
 
-/** Docker was told that the call failed and will never delete what came too late. */
+/** Docker was told that the call failed, or will be: it never deletes what was stored. */
 async function undo(
   { store: datastore, rememberDeletion }: EndpointsContext,
   record: EndpointRecord,
-  signal: AbortSignal,
-): Promise<never> {
-  const { key, revision } = record;
-  const bounded = { signal: deadline(UNDO_MS) };
-  const done = await datastore
-    .commit({ compares: [{ key, revision }], writes: [{ key, value: null }] }, bounded)
-    .then(
-      ({ committed }) => committed,
-      () => false,
-    );
-  if (!done) await rememberDeletion(record.id);
-  throw abortFault(signal, 'CreateEndpoint');
+): Promise<void> {
+  const { key, revision, id } = record;
+  const transaction = { compares: [{ key, revision }], writes: [{ key, value: null }] };
+  const done = await datastore.commit(transaction, { signal: deadline(UNDO_MS) }).then(
+    ({ committed }) => committed,
+    () => false,
+  );
+  if (!done) await rememberDeletion(id);
 }
 
 /** The name may have been learnt while the commit was under way, when nobody could correct it yet. */
@@ -96,7 +100,6 @@ async function store(
   context: EndpointsContext,
   plan: EndpointPlan,
   id: string,
-  interfaceIndex: number,
   signal: AbortSignal,
 ): Promise<EndpointRecord> {
   const { endpoint, profile } = plan;
@@ -136,7 +139,7 @@ async function store(
     key,
     revision,
     text,
-    interfaceIndex,
+    interfaceIndex: 0,
     provisional: plan.provisional,
     sandboxKey: '',
     slot: 0,

@@ -96,17 +96,18 @@ export class Endpoints {
     const record = book.get(endpointId);
     if (record === undefined) return;
     book.put({ ...record, going: true });
-    try {
-      await programmer.withdraw(endpointId);
-    } catch (error) {
+    const withdrawing = programmer.withdraw(endpointId).catch((error: unknown) => {
       // The agent no longer wants them and goes on trying.
       log.warn(
         { EndpointID: endpointId, error: messageOf(error) },
         'routes or policy of a deleted endpoint are still there',
       );
-    }
+    });
     if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
-    await this.deleteStored(record.key, record.revision);
+    const deleting = this.deleteStored(record.key, record.revision);
+    // Both, whatever becomes of one of them: the address may be given to another only after that.
+    await Promise.allSettled([withdrawing, deleting]);
+    await deleting;
     book.remove(endpointId);
   }
 

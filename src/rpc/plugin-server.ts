@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import {
+  deadline,
   within,
   Fault,
   messageOf,
@@ -155,7 +156,7 @@ function addRoute(
     let fault: Fault | undefined;
     try {
       const value = await within(method.boundMs, [], (signal) =>
-        orAbort(method.run(request.body, signal), signal, name),
+        answerOf(method.run(request.body, signal), signal, name),
       );
       answer = { status: 200, body: JSON.stringify(value) };
     } catch (error) {
@@ -167,6 +168,26 @@ function addRoute(
     tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
     return send(reply, answer);
   });
+}
+
+/** How long a method has, after its bound, to say what it was waiting for. */
+const LAST_WORD_MS = 100;
+
+/**
+ * What the method answers by its bound. Its own failure says more than that the bound is over, and it comes a few
+ * turns later, because the method learns of the bound by the same signal.
+ */
+async function answerOf(
+  running: Promise<unknown>,
+  signal: AbortSignal,
+  name: string,
+): Promise<unknown> {
+  try {
+    return await orAbort(running, signal, name);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return orAbort(running, deadline(LAST_WORD_MS), name);
+  }
 }
 
 /** A meter that fails must not turn an answered call into a refused one. */

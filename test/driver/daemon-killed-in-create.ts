@@ -1,5 +1,6 @@
 // The daemon dies after the veth pair was made and before the commit: nothing remembers the pair.
 import t from 'tap';
+import { until } from '../fixtures/until.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
@@ -29,7 +30,7 @@ t.test('a pair without an endpoint goes after the restart', async (t) => {
   }); // the process is killed here
   void create(first, endpointId('b'), address).catch(() => undefined);
   await committing;
-  t.ok(await netlink.linkByName('calibbbbbbbbbbb'));
+  await until(async () => (await netlink.linkByName('calibbbbbbbbbbb')) !== undefined, 'the pair');
   // A second life over the same state, kernel and store.
   const second = await startPluginPair({
     store: memory,
