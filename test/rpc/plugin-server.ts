@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Type } from 'typebox';
-import { Fault, silentLog, systemClock } from '../../src/base/index.js';
+import { Fault, orAbort, silentLog, systemClock } from '../../src/base/index.js';
 import { createPluginServer, type CallObserver, type PluginMethod } from '../../src/rpc/index.js';
 import { createEngineClient } from '../fixtures/engine-client.js';
 
@@ -30,6 +30,19 @@ const methods = new Map<string, PluginMethod>([
     },
   ],
   ['X.Hangs', { boundMs: 50, emptyBody: true, run: () => new Promise(() => undefined) }],
+  [
+    'X.Explains',
+    {
+      boundMs: 50,
+      emptyBody: true,
+      run: async (_body, signal) => {
+        await orAbort(new Promise(() => undefined), signal).catch(async (error: unknown) => {
+          await Promise.resolve();
+          throw new Fault('unavailable', 'the store was not there', { cause: error });
+        });
+      },
+    },
+  ],
   [
     'X.Breaks',
     {
@@ -100,6 +113,13 @@ t.test('a method that hangs is answered at its bound, one that throws at once', 
   t.match((await client.raw('X.Hangs')).text, /did not finish within its bound/);
   t.match((await client.raw('X.Breaks')).text, /a defect/);
   t.same(seen, ['X.Hangs timeout', 'X.Breaks internal']);
+});
+
+t.test('at its bound a method may say what it waited for', async (t) => {
+  const { client } = await start(t, 'Err');
+  await t.rejects(client.call('X.Explains', {}), {
+    message: 'X.Explains: the store was not there',
+  });
 });
 
 t.test('a stale socket file gives way, a living listener does not', async (t) => {
