@@ -121,7 +121,7 @@ function join(groups: readonly number[], add: (group: number) => void): void {
 function dropCheck(
   listener: KernelListener,
   drops: () => number,
-  fail: (fault: Fault | unknown) => void,
+  fail: (fault: unknown) => void,
 ): (read: number) => void {
   let unchecked = 0;
   let before = 0;

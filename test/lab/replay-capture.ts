@@ -55,7 +55,11 @@ t.test('live values take the place of recorded ones, in calls that follow', asyn
   t.match(create, { Interface: { Address: /^10\.80\.9\.\d+\/32$/, MacAddress: /^02:42:/ } });
   t.same(
     request?.['Options'],
-    { 'com.docker.network.endpoint.macaddress': (create?.['Interface'] as Answer | undefined)?.['MacAddress'] },
+    {
+      'com.docker.network.endpoint.macaddress': (create?.['Interface'] as Answer | undefined)?.[
+        'MacAddress'
+      ],
+    },
     'the MAC is announced as the engine does it',
   );
   t.equal(join?.['EndpointID'], create?.['EndpointID']);

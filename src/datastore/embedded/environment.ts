@@ -111,8 +111,9 @@ async function environmentOf(
   if (meta.get(Buffer.from('format')) === undefined) {
     invariant(data.getCount() === 0, `${path} has data, but no identity`);
     await root.transaction(() => {
-      meta.put(Buffer.from('format'), Buffer.from(FORMAT));
-      meta.put(Buffer.from('id'), Buffer.from(randomBytes(8).toString('hex')));
+      // Inside a transaction puts are done when it is: its own promise tells.
+      void meta.put(Buffer.from('format'), Buffer.from(FORMAT));
+      void meta.put(Buffer.from('id'), Buffer.from(randomBytes(8).toString('hex')));
       // As in etcd, an empty store is at revision 1.
       writer.setRevision(1n);
     });

@@ -122,7 +122,7 @@ await inPrivateNamespace(import.meta.url, () => {
     t.equal(await netlink.deleteFlows(addressesOf('198.51.100.1')), 1000, 'the kernel looks');
     const left = new Set(flowsSeen().map((seen) => seen.split(' ')[0]));
     t.strictSame(
-      [...left].sort(),
+      [...left].sort((a = '', b = '') => a.localeCompare(b)),
       [0, 2, 3, 4, 5].map((number) => `198.51.100.${number}`),
     );
     t.equal(await netlink.deleteFlows(addressesOf('198.51.100.2')), 1000, 'or this process');
