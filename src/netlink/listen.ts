@@ -1,6 +1,5 @@
 import { orAbort, sleep } from '../base/abort.js';
 import { backoff } from '../base/backoff.js';
-import type { Fault } from '../base/fault.js';
 import { isFault, messageOf } from '../base/fault.js';
 import type { Log } from '../base/log.js';
 import { closeLater, dropsOf, lost, openRaw, survivesOverrun } from './raw-socket.js';
