@@ -191,7 +191,7 @@ async function keep(work: Work, hold: Hold): Promise<void> {
 
 async function giveBack(work: Work, hold: Hold): Promise<void> {
   try {
-    await orAbort(hold.release(), AbortSignal.timeout(RELEASE_MS), 'giving back the node name');
+    await orAbort(hold.release(), deadline(RELEASE_MS), 'giving back the node name');
   } catch (error) {
     work.log.debug(
       { reason: toFault(error).reason },

@@ -1,5 +1,5 @@
 import type { IKeyValue } from 'etcd3';
-import { backoff, Fault, sleep, toFault, type Clock, type Log } from '../../base/index.js';
+import { backoff, Fault, sleep, toFault, type Clock, type Log, within } from '../../base/index.js';
 import type { CallOptions, Hold } from '../index.js';
 import type { Cluster } from './cluster.js';
 import type { RangeReply, TxnReply } from './messages.js';
@@ -114,7 +114,7 @@ async function keepAlive(
     const asked = clock.monotonic();
     const bound = Math.max(1, Math.min(life / 2, confirmed + life - asked));
     try {
-      const gone = await renew(options, lease, AbortSignal.any([over, AbortSignal.timeout(bound)]));
+      const gone = await within(bound, [over], (signal) => renew(options, lease, signal));
       if (released.aborted) return;
       if (gone !== undefined) {
         lost.abort(lostFault(key, gone));
