@@ -42,7 +42,7 @@ export async function createEndpoint(
   }
   const plan = await planEndpoint(context, body, signal);
   const mtu = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : DEFAULT_MTU);
-  book.announce(id);
+  book.announce(id, plan.network.networkId, plan.provisional, plan.endpoint.addresses);
   const storing = store(context, plan, id, signal);
   // The request goes out first: making the pair holds the event loop.
   const making = nextTurn().then(() => veths.create(id, plan.mac, mtu));
@@ -50,7 +50,6 @@ export async function createEndpoint(
   if (stored.status === 'fulfilled' && made.status === 'fulfilled' && !signal.aborted) {
     const record = { ...stored.value, interfaceIndex: made.value.index };
     book.put(record);
-    book.persist(record);
     if (record.provisional) correctProfile(context, record);
     return answer(record, body);
   }

@@ -107,8 +107,14 @@ export class EndpointBook {
   }
 
   /** An interface is about to be made: whatever happens then, the next start finds it. */
-  announce(id: string): void {
-    this.#files.write(id, {});
+  announce(
+    id: string,
+    networkId: string,
+    provisional: boolean,
+    addresses: readonly Address[],
+  ): void {
+    const boot: Partial<BootRecord> = { addresses: addresses.map(String), networkId, provisional };
+    this.#files.write(id, boot);
   }
 
   /** Nothing came of what was announced. */

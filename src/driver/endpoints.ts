@@ -80,8 +80,8 @@ export class Endpoints {
     if (record === undefined) return;
     if (record.interfaceIndex > 0) await veths.down(record.interfaceIndex);
     const left = { ...record, sandboxKey: '', slot: 0, subnets: [], routed: [] };
+    // Not on file: the deletion that follows removes it, and until then the next start may take it for joined.
     book.put(left);
-    book.persist(left);
     if (record.sandboxKey !== '') await shareGround(this.context, record.sandboxKey);
   }
 

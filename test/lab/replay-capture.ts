@@ -51,7 +51,7 @@ t.test('live values take the place of recorded ones, in calls that follow', asyn
   const request = seen.find(([method]) => method === 'IpamDriver.RequestAddress')?.[1];
   const create = seen.find(([method]) => method === 'NetworkDriver.CreateEndpoint')?.[1];
   const join = seen.find(([method]) => method === 'NetworkDriver.Join')?.[1];
-  t.equal(request?.['PoolID'], 'live-2');
+  t.equal(request?.['PoolID'], 'live-3');
   t.match(create, { Interface: { Address: /^10\.80\.9\.\d+\/32$/, MacAddress: /^02:42:/ } });
   t.same(
     request?.['Options'],
