@@ -47,6 +47,7 @@ export function createDriverMethods(
     ...(schema === undefined ? {} : { schema }),
     emptyBody: true,
     boundMs: CONSTANT_MS,
+    constant: value,
     run: () => Promise.resolve(value),
   });
   const method = <Body>(

@@ -54,6 +54,7 @@ const CONSTANT_MS = 1_000;
 export function createIpamMethods(options: IpamPluginOptions): ReadonlyMap<string, PluginMethod> {
   const constant = (value: unknown): PluginMethod => ({
     boundMs: CONSTANT_MS,
+    constant: value,
     run: () => Promise.resolve(value),
   });
   const method = <Body>(

@@ -29,6 +29,8 @@ export interface PluginMethod {
   readonly schema?: TSchema;
   /** An empty body is answered too: Docker's drained retry of a call that needs nothing from it. */
   readonly emptyBody?: boolean;
+  /** The answer needs no work: it is given at once, without a bound. */
+  readonly constant?: unknown;
   /** Longest time until the answer, in milliseconds. */
   readonly boundMs: number;
   /** The answer's JSON value. The signal fires at the bound. */
@@ -76,8 +78,9 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
   });
   acceptAnyBody(server);
   server.setValidatorCompiler<TSchema>(({ schema }) => bodyCheck(schema));
-  server.addHook('onSend', async (_request, reply) => {
+  server.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close');
+    done(null, payload);
   });
   for (const [name, method] of options.methods) addRoute(server, name, method, options);
   server.setNotFoundHandler((request, reply) => {
@@ -150,6 +153,10 @@ function addRoute(
     method.schema !== undefined && method.emptyBody !== true
       ? { schema: { body: method.schema } }
       : {};
+  if (method.constant !== undefined) {
+    addConstantRoute(server, name, schema, JSON.stringify(method.constant), options);
+    return;
+  }
   server.post(`/${name}`, schema, async (request: FastifyRequest, reply: FastifyReply) => {
     const started = options.clock.monotonic();
     let answer: PluginReply;
@@ -167,6 +174,20 @@ function addRoute(
     logCall(options.log, name, request.body, durationMs, fault);
     tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
     return send(reply, answer);
+  });
+}
+
+function addConstantRoute(
+  server: FastifyInstance,
+  name: string,
+  schema: { readonly schema?: { readonly body: TSchema } },
+  body: string,
+  options: PluginServerOptions,
+): void {
+  server.post(`/${name}`, schema, (request, reply) => {
+    logCall(options.log, name, request.body, 0, undefined);
+    tell(options, { method: name, result: 'ok', durationMs: 0 });
+    send(reply, { status: 200, body });
   });
 }
 
