@@ -1,6 +1,5 @@
-import type { TSchema } from 'typebox';
-import { within, orAbort, toFault, type Log, isFault, isMeantForAnother } from '../base/index.js';
-import type { PluginMethod } from '../rpc/index.js';
+import { within, toFault, type Log, isFault } from '../base/index.js';
+import { checkedMethod, constantMethod, deleteOrDefer, type PluginMethod } from '../rpc/index.js';
 import { createEndpoint } from './create-endpoint.js';
 import type { Endpoints } from './endpoints.js';
 import { join } from './join.js';
@@ -43,47 +42,31 @@ export function createDriverMethods(
   options: DriverPluginOptions,
 ): ReadonlyMap<string, PluginMethod> {
   const { callTimeoutMs, deleteTimeoutMs } = options;
-  const constant = (value: unknown, schema?: TSchema): PluginMethod => ({
-    ...(schema === undefined ? {} : { schema }),
-    emptyBody: true,
-    boundMs: CONSTANT_MS,
-    constant: value,
-    run: () => Promise.resolve(value),
-  });
-  const method = <Body>(
-    schema: TSchema,
-    boundMs: number,
-    run: (body: Body, signal: AbortSignal) => Promise<unknown>,
-  ): PluginMethod => ({
-    schema,
-    boundMs,
-    run: (body, signal) => run(body as Body, signal),
-  });
   return new Map<string, PluginMethod>([
-    ['Plugin.Activate', constant({ Implements: ['NetworkDriver'] })],
+    ['Plugin.Activate', constantMethod({ Implements: ['NetworkDriver'] })],
     [
       'NetworkDriver.GetCapabilities',
-      constant({ Scope: options.scope, ConnectivityScope: options.scope }),
+      constantMethod({ Scope: options.scope, ConnectivityScope: options.scope }),
     ],
-    ['NetworkDriver.GwAllocCheck', constant({ SkipIPv4: true, SkipIPv6: true })],
+    ['NetworkDriver.GwAllocCheck', constantMethod({ SkipIPv4: true, SkipIPv6: true })],
     [
       'NetworkDriver.AllocateNetwork',
-      method<AllocateNetworkBody>(AllocateNetworkBody, CONSTANT_MS, (body) =>
+      checkedMethod<AllocateNetworkBody>(AllocateNetworkBody, CONSTANT_MS, (body) =>
         Promise.resolve({ Options: body.Options ?? {} }),
       ),
     ],
-    ['NetworkDriver.FreeNetwork', constant({})],
-    ['NetworkDriver.DiscoverNew', constant({})],
-    ['NetworkDriver.DiscoverDelete', constant({})],
+    ['NetworkDriver.FreeNetwork', constantMethod({})],
+    ['NetworkDriver.DiscoverNew', constantMethod({})],
+    ['NetworkDriver.DiscoverDelete', constantMethod({})],
     [
       'NetworkDriver.CreateNetwork',
-      method<CreateNetworkBody>(CreateNetworkBody, callTimeoutMs, (body, signal) =>
+      checkedMethod<CreateNetworkBody>(CreateNetworkBody, callTimeoutMs, (body, signal) =>
         createNetwork(body, options, signal),
       ),
     ],
     [
       'NetworkDriver.DeleteNetwork',
-      method<NetworkBody>(NetworkBody, deleteTimeoutMs, (body, signal) =>
+      checkedMethod<NetworkBody>(NetworkBody, deleteTimeoutMs, (body, signal) =>
         deleteNetwork(body, options, signal),
       ),
     ],
@@ -103,29 +86,29 @@ export function createDriverMethods(
       },
     ],
     // Needs nothing from its body, so Docker's drained retry is answered too.
-    ['NetworkDriver.EndpointOperInfo', constant({ Value: {} })],
+    ['NetworkDriver.EndpointOperInfo', constantMethod({ Value: {} })],
     [
       'NetworkDriver.Join',
-      method<JoinBody>(JoinBody, callTimeoutMs, async (body, signal) =>
+      checkedMethod<JoinBody>(JoinBody, callTimeoutMs, async (body, signal) =>
         join((await options.core(signal)).endpoints.context, body, signal),
       ),
     ],
     [
       'NetworkDriver.ProgramExternalConnectivity',
-      method<EndpointBody & { Options?: unknown }>(EndpointBody, callTimeoutMs, (body) =>
+      checkedMethod<EndpointBody & { Options?: unknown }>(EndpointBody, callTimeoutMs, (body) =>
         programExternalConnectivity(body, options),
       ),
     ],
-    ['NetworkDriver.RevokeExternalConnectivity', { ...constant({}), schema: AnyBody }],
+    ['NetworkDriver.RevokeExternalConnectivity', { ...constantMethod({}), schema: AnyBody }],
     [
       'NetworkDriver.Leave',
-      method<EndpointBody>(EndpointBody, deleteTimeoutMs, (body, signal) =>
+      checkedMethod<EndpointBody>(EndpointBody, deleteTimeoutMs, (body, signal) =>
         leave(body, options, signal),
       ),
     ],
     [
       'NetworkDriver.DeleteEndpoint',
-      method<EndpointBody>(EndpointBody, deleteTimeoutMs, (body, signal) =>
+      checkedMethod<EndpointBody>(EndpointBody, deleteTimeoutMs, (body, signal) =>
         deleteEndpoint(body, options, signal),
       ),
     ],
@@ -157,13 +140,14 @@ async function deleteNetwork(
   options: DriverPluginOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
-  await deferring(
-    options,
+  await deleteOrDefer({
+    boundMs: options.deleteTimeoutMs,
     signal,
-    async (bounded) =>
+    log: options.log,
+    work: async (bounded) =>
       (await options.core(bounded)).networks.delete(body.NetworkID, { signal: bounded }),
-    () => options.pending.record('delete-network', { networkId: body.NetworkID }),
-  );
+    defer: () => options.pending.record('delete-network', { networkId: body.NetworkID }),
+  });
   return {};
 }
 
@@ -191,12 +175,13 @@ async function deleteEndpoint(
   options: DriverPluginOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
-  await deferring(
-    options,
+  await deleteOrDefer({
+    boundMs: options.deleteTimeoutMs,
     signal,
-    async (bounded) => (await options.core(bounded)).endpoints.delete(body.EndpointID),
-    () => options.pending.record('delete-endpoint', { endpointId: body.EndpointID }),
-  );
+    log: options.log,
+    work: async (bounded) => (await options.core(bounded)).endpoints.delete(body.EndpointID),
+    defer: () => options.pending.record('delete-endpoint', { endpointId: body.EndpointID }),
+  });
   return {};
 }
 
@@ -213,31 +198,4 @@ function programExternalConnectivity(
     );
   }
   return Promise.resolve({});
-}
-
-/** Docker ignores errors of deletions: what cannot be done within the bound is written down before the answer. */
-async function deferring(
-  options: DriverPluginOptions,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
-  defer: () => Promise<void>,
-): Promise<void> {
-  try {
-    await within(options.deleteTimeoutMs * 0.75, [signal], (bounded) =>
-      orAbort(work(bounded), bounded, 'the deletion'),
-    );
-  } catch (error) {
-    if (isMeantForAnother(toFault(error))) {
-      options.log.warn(
-        { error: toFault(error).message },
-        'not done: another machine has this node name',
-      );
-      return;
-    }
-    await defer();
-    options.log.warn(
-      { error: toFault(error).message, reason: toFault(error).reason },
-      'deletion deferred',
-    );
-  }
 }

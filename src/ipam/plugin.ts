@@ -1,15 +1,6 @@
-import type { TSchema } from 'typebox';
-import {
-  within,
-  Fault,
-  isFault,
-  orAbort,
-  toFault,
-  type Log,
-  isMeantForAnother,
-} from '../base/index.js';
+import { Fault, isFault, type Log } from '../base/index.js';
 import { Address, bitsOf, type Family } from '../model/index.js';
-import type { PluginMethod } from '../rpc/index.js';
+import { checkedMethod, constantMethod, deleteOrDefer, type PluginMethod } from '../rpc/index.js';
 import type { Allocator } from './allocator.js';
 import { parsePoolId, type PoolId } from './pool-id.js';
 import type { PendingReleases, PoolUses } from './ports.js';
@@ -48,24 +39,9 @@ export interface IpamPluginOptions {
 const REQUEST_TYPE = 'RequestAddressType';
 const GATEWAY_TYPE = 'com.docker.network.gateway';
 const MAC_OPTION = 'com.docker.network.endpoint.macaddress';
-const CONSTANT_MS = 1_000;
 
 /** Docker's IpamDriver (plugin protocol §2.2). */
 export function createIpamMethods(options: IpamPluginOptions): ReadonlyMap<string, PluginMethod> {
-  const constant = (value: unknown): PluginMethod => ({
-    boundMs: CONSTANT_MS,
-    constant: value,
-    run: () => Promise.resolve(value),
-  });
-  const method = <Body>(
-    schema: TSchema,
-    boundMs: number,
-    run: (body: Body, signal: AbortSignal) => Promise<unknown>,
-  ): PluginMethod => ({
-    schema,
-    boundMs,
-    run: (body, signal) => run(body as Body, signal),
-  });
   const boot: PluginMethod = {
     schema: RequestAddressBody,
     get boundMs() {
@@ -74,35 +50,37 @@ export function createIpamMethods(options: IpamPluginOptions): ReadonlyMap<strin
     run: (body, signal) => requestAddress(body as RequestAddressBody, options, signal),
   };
   return new Map<string, PluginMethod>([
-    ['Plugin.Activate', constant({ Implements: ['IpamDriver'] })],
+    ['Plugin.Activate', constantMethod({ Implements: ['IpamDriver'] })],
     [
       'IpamDriver.GetCapabilities',
-      constant({ RequiresMACAddress: true, RequiresRequestReplay: false }),
+      constantMethod({ RequiresMACAddress: true, RequiresRequestReplay: false }),
     ],
     [
       'IpamDriver.GetDefaultAddressSpaces',
-      constant({
+      constantMethod({
         LocalDefaultAddressSpace: LOCAL_ADDRESS_SPACE,
         GlobalDefaultAddressSpace: GLOBAL_ADDRESS_SPACE,
       }),
     ],
     [
       'IpamDriver.RequestPool',
-      method<RequestPoolBody>(RequestPoolBody, options.callTimeoutMs, (body, signal) =>
+      checkedMethod<RequestPoolBody>(RequestPoolBody, options.callTimeoutMs, (body, signal) =>
         requestPool(body, options, signal),
       ),
     ],
     [
       'IpamDriver.ReleasePool',
-      method<ReleasePoolBody>(ReleasePoolBody, options.deleteTimeoutMs, (body, signal) =>
+      checkedMethod<ReleasePoolBody>(ReleasePoolBody, options.deleteTimeoutMs, (body, signal) =>
         releasePool(body, options, signal),
       ),
     ],
     ['IpamDriver.RequestAddress', boot],
     [
       'IpamDriver.ReleaseAddress',
-      method<ReleaseAddressBody>(ReleaseAddressBody, options.deleteTimeoutMs, (body, signal) =>
-        releaseAddress(body, options, signal),
+      checkedMethod<ReleaseAddressBody>(
+        ReleaseAddressBody,
+        options.deleteTimeoutMs,
+        (body, signal) => releaseAddress(body, options, signal),
       ),
     ],
   ]);
@@ -192,7 +170,14 @@ async function releaseAddress(
       handle === undefined ? payload : { ...payload, handle },
     );
   };
-  await deferring(options, signal, release, defer);
+  await deleteOrDefer({
+    boundMs: options.deleteTimeoutMs,
+    signal,
+    log: options.log,
+    work: release,
+    defer,
+    isFinal: (fault) => !isDeferrable(fault),
+  });
   return {};
 }
 
@@ -202,40 +187,19 @@ async function releasePool(
   signal: AbortSignal,
 ): Promise<unknown> {
   const poolId: PoolId = parsePoolId(body.PoolID);
-  await deferring(
-    options,
+  await deleteOrDefer({
+    boundMs: options.deleteTimeoutMs,
     signal,
-    async (bounded) => {
+    log: options.log,
+    work: async (bounded) => {
       const core = await options.core(bounded);
       core.uses.released(poolId.text);
       await core.allocator.releasePool(poolId.text, { signal: bounded });
     },
-    () => options.pending.record('release-pool', { poolId: poolId.text }),
-  );
+    defer: () => options.pending.record('release-pool', { poolId: poolId.text }),
+    isFinal: (fault) => !isDeferrable(fault),
+  });
   return {};
-}
-
-/** Runs a delete within three quarters of its bound; what cannot be done then is written down before the answer. */
-async function deferring(
-  options: IpamPluginOptions,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
-  defer: () => Promise<void>,
-): Promise<void> {
-  try {
-    await within(options.deleteTimeoutMs * 0.75, [signal], (bounded) =>
-      orAbort(work(bounded), bounded, 'the release'),
-    );
-  } catch (error) {
-    const fault = toFault(error);
-    if (!isDeferrable(fault)) throw fault;
-    if (isMeantForAnother(fault)) {
-      options.log.warn({ error: fault.message }, 'not done: another machine has this node name');
-      return;
-    }
-    await defer();
-    options.log.warn({ error: fault.message, reason: fault.reason }, 'release deferred');
-  }
 }
 
 function isAnsweredGateway(address: Address): boolean {

@@ -1,7 +1,8 @@
+export { deleteOrDefer } from './deferred-deletion.js';
+export { checkedMethod, constantMethod, type PluginMethod } from './plugin-method.js';
 export {
   createPluginServer,
   type CallObserver,
-  type PluginMethod,
   type PluginServer,
   type PluginServerOptions,
 } from './plugin-server.js';

@@ -15,6 +15,7 @@ import {
   type Log,
 } from '../base/index.js';
 import { acceptAnyBody, bodyCheck } from './body.js';
+import type { PluginMethod } from './plugin-method.js';
 import {
   errorReply,
   PLUGIN_MEDIA_TYPE,
@@ -22,20 +23,6 @@ import {
   type ErrorField,
   type PluginReply,
 } from './reply.js';
-
-/** One method of a driver, such as `NetworkDriver.Join`. */
-export interface PluginMethod {
-  /** Shape of the body; undefined for methods that take none. */
-  readonly schema?: TSchema;
-  /** An empty body is answered too: Docker's drained retry of a call that needs nothing from it. */
-  readonly emptyBody?: boolean;
-  /** The answer needs no work: it is given at once, without a bound. */
-  readonly constant?: unknown;
-  /** Longest time until the answer, in milliseconds. */
-  readonly boundMs: number;
-  /** The answer's JSON value. The signal fires at the bound. */
-  run(body: unknown, signal: AbortSignal): Promise<unknown>;
-}
 
 /** Told once per answered call. */
 export type CallObserver = (call: { method: string; result: string; durationMs: number }) => void;
