@@ -1,4 +1,5 @@
 import {
+  inUse,
   judge,
   type Candidate,
   type Evidence,
@@ -51,13 +52,16 @@ export function findLeftovers(
 }
 
 function nextSighting(
-  { revision }: Candidate,
-  { at }: Evidence,
+  candidate: Candidate,
+  evidence: Evidence,
   before: Sighting | undefined,
   verdict: Verdict,
 ): Sighting | undefined {
+  const { revision } = candidate;
   const same = before?.revision === revision ? before : undefined;
   if (verdict.free) return same;
-  if (verdict.reason === 'seen-once') return same ?? { revision, at };
-  return BLIND.includes(verdict.reason) ? same : undefined;
+  if (verdict.reason === 'seen-once') return same ?? { revision, at: evidence.at };
+  // Blind towards Docker is not blind towards the kernel.
+  const stillUnseen = BLIND.includes(verdict.reason) && inUse(candidate, evidence) === undefined;
+  return stillUnseen ? same : undefined;
 }

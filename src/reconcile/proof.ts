@@ -163,7 +163,8 @@ function askable(evidence: Evidence): Verdict | undefined {
   return undefined;
 }
 
-function inUse(candidate: Candidate, evidence: Evidence): Verdict | undefined {
+/** A sign of life, of Docker as far as it was asked, or of the kernel; undefined when there is none. */
+export function inUse(candidate: Candidate, evidence: Evidence): Verdict | undefined {
   const { id, endpointId, interfaceName, claimedAt } = candidate;
   const { docker, kernel, now, minimumAge } = evidence;
   const texts = candidate.addresses.map(String);
