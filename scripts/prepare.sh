@@ -44,7 +44,7 @@ step() {
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 wanted='dockerd:docker.io docker:docker.io etcd:etcd-server etcdctl:etcd-client nft:nftables ip:iproute2
-iptables:iptables conntrack:conntrack nsenter:util-linux bird:bird2 ping:iputils-ping'
+iptables:iptables ipset:ipset conntrack:conntrack nsenter:util-linux bird:bird2 ping:iputils-ping'
 
 missing_packages() {
   missing=
