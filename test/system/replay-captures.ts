@@ -93,15 +93,17 @@ async function agree(t: Test, host: CalicoHost, expected: Expectation): Promise<
   );
   const map = await host.host.must('nft', ['list', 'map', 'inet', TABLE, 'to-wl']);
   t.same(
-    [...map.matchAll(/"(cali\w+)" :/g)].map(([, name]) => name).sort(),
+    [...map.matchAll(/"(cali\w+)" :/g)].map(([, name]) => name).sort((a, b) => a.localeCompare(b)),
     named(inState('joined', 'left')),
     'policy',
   );
   const routes = await host.host.must('ip', ['route', 'show', 'proto', '80', 'scope', 'link']);
   const routed = inState('joined').flatMap((id) => expected.endpoints.get(id)?.addresses ?? []);
   t.same(
-    [...routes.matchAll(/^([\d.]+) dev cali/gm)].map(([, address]) => address).sort(),
-    routed.filter((address) => !address.includes(':')).sort(),
+    [...routes.matchAll(/^([\d.]+) dev cali/gm)]
+      .map(([, address]) => address)
+      .sort((a, b) => a.localeCompare(b)),
+    routed.filter((address) => !address.includes(':')).sort((a, b) => a.localeCompare(b)),
     'routes',
   );
 }
