@@ -93,7 +93,9 @@ async function agree(t: Test, host: CalicoHost, expected: Expectation): Promise<
   );
   const map = await host.host.must('nft', ['list', 'map', 'inet', TABLE, 'to-wl']);
   t.same(
-    [...map.matchAll(/"(cali\w+)" :/g)].map(([, name]) => name).sort((a, b) => a.localeCompare(b)),
+    [...map.matchAll(/"(cali\w+)" :/g)]
+      .map(([, name]) => name)
+      .sort((a = '', b = '') => a.localeCompare(b)),
     named(inState('joined', 'left')),
     'policy',
   );
@@ -102,8 +104,8 @@ async function agree(t: Test, host: CalicoHost, expected: Expectation): Promise<
   t.same(
     [...routes.matchAll(/^([\d.]+) dev cali/gm)]
       .map(([, address]) => address)
-      .sort((a, b) => a.localeCompare(b)),
-    routed.filter((address) => !address.includes(':')).sort((a, b) => a.localeCompare(b)),
+      .sort((a = '', b = '') => a.localeCompare(b)),
+    routed.filter((address) => !address.includes(':')).sort((a = '', b = '') => a.localeCompare(b)),
     'routes',
   );
 }
