@@ -16,6 +16,7 @@ function scripted(seen: [string, Answer][]): EngineClient {
       return {};
     },
     raw: async () => ({ status: 200, headers: {}, text: '{}' }),
+    bytes: async () => ({ status: 200, headers: {}, text: '{}' }),
     close: () => undefined,
   };
 }
