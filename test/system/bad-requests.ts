@@ -108,7 +108,7 @@ async function addresses(t: Test, host: CalicoHost, { PoolID }: Net): Promise<vo
   for (const bad of ['', 'pool-1', 'red.v4', '/etc/passwd', 'x'.repeat(4000)]) {
     const body = { PoolID: bad, Address: '10.61.0.9', Options: {} };
     t.ok(await refusal(ipam, 'IpamDriver.RequestAddress', body), `pool ${bad.slice(0, 12)}`);
-    await ipam.call('IpamDriver.ReleasePool', { PoolID: bad });
+    if (bad.length < 1000) await ipam.call('IpamDriver.ReleasePool', { PoolID: bad });
   }
   for (const Address of ['first', '10.61.0.256', '172.31.0.9', 'fd00::9', '', '0.0.0.0', '::']) {
     await ipam.call('IpamDriver.ReleaseAddress', { PoolID, Address });
