@@ -141,12 +141,12 @@ async function start(host: CalicoHost, number: number): Promise<Started> {
 /** The file has some free pages of its own: starts go on for a while. */
 async function untilRefused(host: CalicoHost): Promise<EngineError> {
   for (let number = 2; number < 90; number += 1) {
-    const error: unknown = await start(host, number).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (error instanceof EngineError) return error;
-    if (error !== undefined) throw error;
+    try {
+      await start(host, number);
+    } catch (error) {
+      if (error instanceof EngineError) return error;
+      throw error;
+    }
   }
   throw new Error('the disk never got full');
 }
