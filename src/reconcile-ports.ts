@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import { Fault } from './base/index.js';
 import { hostRecordKey, type Store } from './datastore/index.js';
 import { HOST_ANNOTATION } from './driver/index.js';
+import { peerInterfaceName } from './model/index.js';
 import { decodeResource } from './model/v3/index.js';
 import type { DockerInventory } from './docker/index.js';
 import { ROUTE_PROTOCOL, type Netlink } from './netlink/index.js';
@@ -85,19 +86,44 @@ async function kernelEvidence(
     netlink.routes(4),
     netlink.routes(6),
   ]);
+  const idle = endsWithoutContainer(found, links);
+  const idleIndexes = new Set(links.filter(({ name }) => idle.has(name)).map(({ index }) => index));
   const routed = [...routes4, ...routes6].filter(
     ({ protocol, interfaceIndex, destination }) =>
-      protocol === ROUTE_PROTOCOL && interfaceIndex !== undefined && destination.isHost,
+      protocol === ROUTE_PROTOCOL &&
+      interfaceIndex !== undefined &&
+      !idleIndexes.has(interfaceIndex) &&
+      destination.isHost,
   );
   const alive = found.flatMap(({ endpointId }) => {
     const record = endpointId === undefined ? undefined : plugin.book.get(endpointId);
     return record !== undefined && isNamespace(record.sandboxKey) ? [record.id] : [];
   });
   return {
-    interfaceNames: new Set(links.map(({ name }) => name)),
+    interfaceNames: new Set(links.map(({ name }) => name).filter((name) => !idle.has(name))),
     routedAddresses: new Set(routed.map(({ destination }) => destination.base.toString())),
     liveNamespaces: new Set(alive),
   };
+}
+
+/**
+ * Host ends whose other end is on the host too: no container uses them. Docker moves it back when it ends a sandbox,
+ * also while the driver is away; such a pair would stay for ever, and with it everything that it is a sign of.
+ */
+function endsWithoutContainer(
+  found: readonly Candidate[],
+  links: readonly { readonly name: string }[],
+): ReadonlySet<string> {
+  const names = new Set(links.map(({ name }) => name));
+  return new Set(
+    found.flatMap(({ endpointId, interfaceName }) =>
+      endpointId !== undefined &&
+      interfaceName !== undefined &&
+      names.has(peerInterfaceName(endpointId))
+        ? [interfaceName]
+        : [],
+    ),
+  );
 }
 
 function isNamespace(path: string): boolean {
