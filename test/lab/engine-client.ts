@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createEngineClient, EngineError, PLUGIN_MEDIA_TYPE } from '../fixtures/engine-client.js';
@@ -25,7 +27,10 @@ async function socket(
       answer(one, response, request, seen.length);
     });
   });
-  const path = join(t.testdir(), 's');
+  // A socket's path has 107 characters at most, and a test's own folder is as deep as its checkout.
+  const folder = await mkdtemp(join(tmpdir(), 'calico-client-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, 's');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   t.teardown(() => {
     server.closeAllConnections();
