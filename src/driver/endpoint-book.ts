@@ -20,7 +20,7 @@ export interface EndpointRecord {
   readonly slot: number;
   /** Where members of its network are, as CIDRs. */
   readonly subnets: readonly string[];
-  /** Those of them that its Join routed through its own gateway; the rest go through a sibling's. */
+  /** Those of them that its Join routed through its own gateway; to the rest the default route leads. */
   readonly routed: readonly string[];
   /** Its interface is on the way out. */
   readonly going: boolean;

@@ -148,11 +148,16 @@ function withProfiles(text: string, profiles: readonly string[]): string {
   );
 }
 
-/** Its own profile, and those of siblings whose networks have a subnet in common with its own. */
+/**
+ * Its own profile, and those of siblings whose networks it may be the way to: their subnets are its own too, or
+ * no route tells them apart.
+ */
 function sharedProfiles(record: EndpointRecord, members: readonly EndpointRecord[]): string[] {
+  const apart = new Set(members.flatMap(({ routed }) => routed));
   const siblings = members.filter(
     (other) =>
-      other.id !== record.id && other.subnets.some((cidr) => record.subnets.includes(cidr)),
+      other.id !== record.id &&
+      other.subnets.some((cidr) => !apart.has(cidr) || record.subnets.includes(cidr)),
   );
   return [...new Set([record, ...siblings].flatMap(({ endpoint }) => endpoint.profiles[0] ?? []))];
 }

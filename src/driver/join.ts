@@ -1,8 +1,9 @@
 import { Fault, isFault } from '../base/index.js';
-import { Address, type Cidr, type Family } from '../model/index.js';
+import { Address, type Family } from '../model/index.js';
 import type { EndpointRecord } from './endpoint-book.js';
 import type { EndpointsContext } from './context.js';
 import { asProgrammed, shareGround } from './endpoint-changes.js';
+import { routesOfJoin, subnetsOf } from './join-routes.js';
 import type { Network } from './network-record.js';
 import type { JoinBody } from './schema.js';
 
@@ -89,21 +90,11 @@ function placed(
     throw new Fault('exhausted', `the container has ${MAX_SLOT} calico interfaces already`, {
       reason: 'no-slot',
     });
-  const routedElsewhere = new Set(others.flatMap(({ routed }) => routed));
-  const subnets = subnetsOf(context, network, record).map(String);
-  const routed = subnets.filter((cidr) => !routedElsewhere.has(cidr));
-  return { ...record, networkId: network.networkId, sandboxKey, slot, subnets, routed };
-}
-
-/** Where the network's other members are: its subnets, or the automatic pools. */
-function subnetsOf(
-  context: EndpointsContext,
-  network: Network,
-  record: EndpointRecord,
-): readonly Cidr[] {
   const families = new Set(record.endpoint.addresses.map(({ family }) => family));
-  const automatic = network.automatic.flatMap((family) => context.pools.automaticSubnets(family));
-  return [...network.subnets, ...automatic].filter(({ family }) => families.has(family));
+  const subnets = subnetsOf(context, network, families).map(String);
+  const { networkId } = network;
+  const routed = routesOfJoin(context, { networkId, endpoint: record.endpoint, subnets }, others);
+  return { ...record, networkId, sandboxKey, slot, subnets, routed };
 }
 
 function joinAnswer(

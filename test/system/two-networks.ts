@@ -35,6 +35,7 @@ for (const version of versions) {
     await createNetwork(host, 'red', '--subnet', '10.61.0.0/24');
     await createNetwork(host, 'blue', '--subnet', '10.62.0.0/24');
     await t.test('two on one container', (t) => twoOnOne(t, host));
+    await t.test('two of one pool on one container', (t) => twoOfOnePool(t, host));
     await t.test('connect and disconnect while it runs', (t) => live(t, host));
     await t.test('--internal', (t) => internal(t, host));
     await t.test('names that are no object names', (t) => composeNames(t, host));
@@ -78,6 +79,49 @@ async function twoOnOne(t: Test, host: CalicoHost): Promise<void> {
   }
   const far = (await attachments(host, 'blue1')).get('blue')?.address ?? '';
   t.notOk(await reaches(host, 'red1', far), 'a container with one of them reaches only that one');
+}
+
+async function twoOfOnePool(t: Test, host: CalicoHost): Promise<void> {
+  await createNetwork(host, 'sky', '--subnet', '10.62.0.0/24');
+  await createNetwork(host, 'cellar', '--internal', '--subnet', '10.62.0.0/24');
+  const sky1 = await runContainer(host, 'sky1', 'sky');
+  for (const name of ['mixed1', 'mixed2']) {
+    await host.docker('create', '--name', name, '--net', 'sky', IMAGE, 'sleep', '10000');
+    await host.docker('network', 'connect', 'blue', name);
+    await host.docker('network', 'connect', 'red', name);
+  }
+  for (let round = 1; round <= 3; round += 1) {
+    await host.docker('start', 'mixed1', 'mixed2');
+    const pairs = [
+      ['mixed1', 'mixed2.sky'],
+      ['mixed1', 'mixed2.blue'],
+      ['mixed2', 'mixed1.red'],
+      ['mixed1', 'sky1.sky'],
+      ['mixed2', 'blue1.blue'],
+      ['mixed1', 'red1.red'],
+      ['sky1', 'mixed1.sky'],
+      ['blue1', 'mixed2.blue'],
+      ['red1', 'mixed2.red'],
+    ] as const;
+    const answers = await Promise.all(pairs.map(([from, to]) => ping(host, from, to)));
+    t.same(
+      answers.map(({ received, ttl }) => ({ received, ttl })),
+      pairs.map(() => ({ received: 2, ttl: 63 })),
+      `round ${round}: ${pairs.map(([from, to]) => `${from} to ${to}`).join(', ')}`,
+    );
+    t.ok(await reaches(host, 'mixed1', OUTSIDE_ADDRESS), 'the outside');
+    await host.docker('kill', 'mixed1', 'mixed2');
+  }
+  t.notOk(await reaches(host, 'blue1', sky1.address), 'the networks stay apart for all others');
+  const before = endpoints(await dumpStore(host)).size;
+  const refused = await host.tryDocker('network', 'connect', 'cellar', 'sky1');
+  t.match(
+    refused.stderr,
+    /two networks on 10\.62\.0\.0\/24.*an internal network needs a pool of its own/,
+  );
+  t.equal(endpoints(await dumpStore(host)).size, before, 'and nothing of it stays');
+  await host.docker('rm', '-f', 'mixed1', 'mixed2', 'sky1');
+  await host.docker('network', 'rm', 'sky', 'cellar');
 }
 
 async function live(t: Test, host: CalicoHost): Promise<void> {
