@@ -13,7 +13,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 lib=$to/usr/lib/calico-libnetwork
 install -d "$lib/bin" "$lib/dist" "$lib/node_modules" "$to/usr/bin" "$to/usr/lib/systemd/system" "$to/etc/calico" "$to/etc/default"
 install -m 755 "$root"/bin/calico-libnetwork "$root"/bin/calicoctl "$lib/bin/"
-cp -R "$root"/dist/*.cjs "$root/dist/proto" "$lib/dist/"
+cp -R "$root"/dist/*.cjs "$root"/dist/*.cache "$root/dist/proto" "$lib/dist/"
 ln -sf ../lib/calico-libnetwork/bin/calico-libnetwork "$to/usr/bin/calico-libnetwork"
 ln -sf ../lib/calico-libnetwork/bin/calicoctl "$to/usr/bin/calicoctl"
 install -m 644 "$root"/packaging/systemd/*.service "$root"/packaging/systemd/*.socket "$to/usr/lib/systemd/system/"

@@ -1,14 +1,16 @@
-// Bundles the programs into dist/: one CommonJS file each, so that a start reads one file.
+// Bundles the programs into dist/: one CommonJS file each, so that a start reads one file, and V8's compiled form of it.
 //
 //   node scripts/build.mjs [--minify] [--out DIR] [--metafile FILE]
 //
 // Native modules stay in node_modules. What is imported with import() is evaluated only when it is asked for,
 // also inside a bundle; test/bundle.ts checks that nothing heavy is reachable without it.
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { writeCodeCache } from './code-cache.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -34,23 +36,6 @@ const etcdProto = {
   },
 };
 
-/**
- * Large packages that come after the sockets answer, in files of their own: parsing them would take a third
- * of the time until then.
- */
-const apart = ['etcd3', 'dockerode'];
-const fileOf = (name) => `lib-${name}`;
-
-const leaveApart = {
-  name: 'leave-apart',
-  setup(plugin) {
-    plugin.onResolve({ filter: new RegExp(`^(${apart.join('|')})$`) }, ({ path }) => ({
-      path: `./${fileOf(path)}.cjs`,
-      external: true,
-    }));
-  },
-};
-
 async function exists(path) {
   return stat(path).then(
     () => true,
@@ -72,14 +57,8 @@ export async function bundle({ minify = false } = {}) {
   return build({
     ...settings({ minify }),
     entryPoints: await entryPoints(),
-    plugins: [leaveApart],
+    plugins: [etcdProto],
   });
-}
-
-/** The packages that stay apart, one file each. */
-async function bundleApart({ minify }) {
-  const entries = apart.map((name) => ({ in: name, out: fileOf(name) }));
-  return build({ ...settings({ minify }), entryPoints: entries, plugins: [etcdProto] });
 }
 
 function settings({ minify }) {
@@ -92,6 +71,8 @@ function settings({ minify }) {
     target: 'node20',
     format: 'cjs',
     external,
+    // What stays outside comes by require(): import() would look through all of its text for export names first.
+    supported: { 'dynamic-import': false },
     loader: { '.node': 'empty' },
     define: { 'import.meta.url': 'bundleUrl' },
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
@@ -113,6 +94,20 @@ async function replace(path, contents) {
   await rename(temporary, path);
 }
 
+/** The bundle, its compiled form, and the program that starts with them. */
+async function writeProgram(out, { path, contents }) {
+  const name = basename(path, '.cjs');
+  const build = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  const head = Buffer.from(`// build ${build}\n`);
+  await replace(join(out, `${name}.bundle.cjs`), Buffer.concat([head, contents]));
+  await replace(join(out, `${name}.cjs`), `require('./run-bundle.cjs').run('${name}');\n`);
+  try {
+    await writeCodeCache(out, name, build);
+  } catch (error) {
+    console.error(`${name} will start slower, without a compiled form: ${error.message}`);
+  }
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
@@ -123,7 +118,6 @@ async function main() {
     allowNegative: true,
   });
   const result = await bundle({ minify: values.minify });
-  const libraries = await bundleApart({ minify: values.minify });
   await mkdir(values.out, { recursive: true });
   if (!(await exists(join(values.out, 'proto', 'rpc.proto')))) {
     const temporary = join(values.out, `proto.${process.pid}`);
@@ -133,9 +127,8 @@ async function main() {
       rm(temporary, { recursive: true }),
     );
   }
-  for (const file of [...libraries.outputFiles, ...result.outputFiles]) {
-    await replace(join(values.out, file.path.split('/').pop()), file.contents);
-  }
+  await cp(join(root, 'scripts/run-bundle.cjs'), join(values.out, 'run-bundle.cjs'));
+  await Promise.all(result.outputFiles.map((file) => writeProgram(values.out, file)));
   await replace(join(values.out, '.stamp'), `${new Date().toISOString()}\n`);
   if (values.metafile) await writeFile(values.metafile, JSON.stringify(result.metafile));
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildResult } from 'esbuild';
@@ -63,4 +63,18 @@ t.test('the built programs start', async (t) => {
     );
   t.match(version('calico-libnetwork.cjs'), /\d+\.\d+\.\d+/);
   t.match(version('calicoctl.cjs'), /\d+\.\d+\.\d+/);
+  // Exits with 3 when V8 does not take the compiled form that the build left.
+  const check = `
+    const [bundles, name] = process.argv.splice(1, 2, 'program');
+    const { cachedDataRejected } = require(bundles).run(name);
+    process.on('exit', () => process.exit(cachedDataRejected === false ? 0 : 3));
+  `;
+  const status = (name: string, flags: readonly string[], argument: string): number | null =>
+    spawnSync(process.execPath, [
+      ...flags,
+      ...['-e', check, '--', join(out, 'run-bundle.cjs'), name, argument],
+    ]).status;
+  t.equal(status('calico-libnetwork', ['--max-semi-space-size=1'], '--version'), 0);
+  t.equal(status('calicoctl', [], '--version'), 0);
+  t.equal(status('calicoctl', ['--no-opt'], '--version'), 3, 'compiled by other rules');
 });

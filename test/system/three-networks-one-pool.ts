@@ -4,7 +4,6 @@ import { createNetwork, ping, reaches, runContainer } from '../fixtures/containe
 import { engineObstacle } from '../fixtures/docker-engine.js';
 import { capture, decidingChain, packetsOf } from '../fixtures/kernel-view.js';
 import { dumpStore, settled } from '../fixtures/store-view.js';
-import { until } from '../fixtures/until.js';
 
 const POOL = `- apiVersion: v1
   kind: ipPool
@@ -25,8 +24,6 @@ for (const store of ['embedded', 'etcd'] as const) {
 
 async function threeNetworks(t: Test, store: 'embedded' | 'etcd'): Promise<void> {
   const host = await startCalicoHost(t, { store });
-  // Until the daemon's own socket has the store behind it.
-  await until(async () => (await host.calicoctl(['get', 'ipPool'])).status === 0, 'calicoctl');
   const created = await host.calicoctl(['create', '-f', '-'], POOL);
   t.equal(created.stdout, "Successfully created 1 'ipPool' resource(s)\n", created.stderr);
   t.match((await host.calicoctl(['get', 'ipPool'])).stdout, /10\.20\.0\.0\/24/);
