@@ -11,7 +11,7 @@ const BOUND_MS = 30_000;
 /** How each program is started, as its launcher in bin/ does it, and when it is told to end. */
 const runs = {
   'calico-libnetwork': {
-    flags: ['--max-semi-space-size=1'],
+    flags: ['--max-semi-space-size=4'],
     arguments: (folder) => [
       ...['--state-dir', join(folder, 'state'), '--run-dir', join(folder, 'run')],
       ...['--plugin-dir', join(folder, 'plugins'), '--docker-socket', join(folder, 'docker.sock')],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { JsonFiles, type Clock, type Log } from './base/index.js';
+import { RecordJournal, type Clock, type Log } from './base/index.js';
 import { createSyncer, type Store, type Syncer } from './datastore/index.js';
 import {
   EndpointBook,
@@ -134,10 +134,10 @@ async function assemble(
     onCount: options.onNetworkCount,
     log,
   });
-  const book = new EndpointBook(new JsonFiles(join(options.runDir, 'endpoints')));
+  const book = new EndpointBook(new RecordJournal(join(options.runDir, 'endpoints.journal')));
   const veths = new Veths({
     netlink,
-    tombstones: new JsonFiles(join(options.runDir, 'tombstones')),
+    tombstones: new RecordJournal(join(options.runDir, 'tombstones.journal')),
     log,
   });
   const endpoints = new Endpoints({

@@ -74,7 +74,7 @@ t.test('the built programs start', async (t) => {
       ...flags,
       ...['-e', check, '--', join(out, 'run-bundle.cjs'), name, argument],
     ]).status;
-  t.equal(status('calico-libnetwork', ['--max-semi-space-size=1'], '--version'), 0);
+  t.equal(status('calico-libnetwork', ['--max-semi-space-size=4'], '--version'), 0);
   t.equal(status('calicoctl', [], '--version'), 0);
   t.equal(status('calicoctl', ['--no-opt'], '--version'), 3, 'compiled by other rules');
 });

@@ -4,6 +4,6 @@ export * from './clock.js';
 export * from './exec.js';
 export * from './fault.js';
 export * from './invariant.js';
-export * from './json-files.js';
 export * from './log.js';
+export * from './record-journal.js';
 export * from './unix-socket.js';

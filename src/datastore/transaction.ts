@@ -78,12 +78,15 @@ export function checkTransaction(transaction: Transaction): void {
         reason: 'duplicate-key',
       });
     }
+    checkKey(key);
     written.add(key);
     bytes += Buffer.byteLength(key) + (value === null ? 0 : Buffer.byteLength(value));
   }
-  for (const { key } of compares) bytes += Buffer.byteLength(key);
-  for (const key of [...written, ...reads, ...compares.map((compare) => compare.key)])
+  for (const { key } of compares) {
     checkKey(key);
+    bytes += Buffer.byteLength(key);
+  }
+  reads.forEach(checkKey);
   if (bytes > MAX_REQUEST_BYTES) {
     throw new Fault(
       'invalid',

@@ -1,4 +1,4 @@
-import type { JsonFiles } from '../base/index.js';
+import type { RecordJournal } from '../base/index.js';
 import { type Address, type LocalEndpoint, type WorkloadEndpoint } from '../model/index.js';
 
 /** An endpoint of this host, as the driver keeps it between calls. */
@@ -53,10 +53,10 @@ export class EndpointBook {
   readonly #byAddress = new Map<string, string>();
   readonly #bySandbox = new Map<string, Set<string>>();
   readonly #strays = new Map<string, StrayEndpoint>();
-  readonly #files: JsonFiles;
+  readonly #files: RecordJournal;
   readonly #stored: ReadonlyMap<string, unknown>;
 
-  constructor(files: JsonFiles) {
+  constructor(files: RecordJournal) {
     this.#files = files;
     this.#stored = files.all();
   }

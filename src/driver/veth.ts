@@ -1,4 +1,4 @@
-import { isFault, messageOf, toFault, type JsonFiles, type Log } from '../base/index.js';
+import { isFault, messageOf, toFault, type RecordJournal, type Log } from '../base/index.js';
 import { hostInterfaceName, peerInterfaceName } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 
@@ -17,8 +17,8 @@ const BATCH = 60;
 
 export interface VethsOptions {
   readonly netlink: Netlink;
-  /** One file per tombstone. */
-  readonly tombstones: JsonFiles;
+  /** By the name of the host end. */
+  readonly tombstones: RecordJournal;
   readonly log: Log;
 }
 

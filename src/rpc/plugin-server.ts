@@ -65,11 +65,12 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
   });
   acceptAnyBody(server);
   server.setValidatorCompiler<TSchema>(({ schema }) => bodyCheck(schema));
-  server.addHook('onSend', (_request, reply, payload, done) => {
+  const send: Send = (reply, answer) => {
     if (closing) reply.header('connection', 'close');
-    done(null, payload);
-  });
-  for (const [name, method] of options.methods) addRoute(server, name, method, options);
+    return reply.code(answer.status).type(PLUGIN_MEDIA_TYPE).send(answer.body);
+  };
+  for (const [name, method] of options.methods)
+    addRoute(server, name, method, { ...options, send });
   server.setNotFoundHandler((request, reply) => {
     options.log.warn({ path: request.url.slice(0, 200) }, 'unknown plugin method');
     return send(
@@ -130,11 +131,13 @@ async function listenOn(
   if ('path' in at) await chmod(at.path, 0o600);
 }
 
+type Send = (reply: FastifyReply, answer: PluginReply) => FastifyReply;
+
 function addRoute(
   server: FastifyInstance,
   name: string,
   method: PluginMethod,
-  options: PluginServerOptions,
+  options: PluginServerOptions & { readonly send: Send },
 ): void {
   const schema =
     method.schema !== undefined && method.emptyBody !== true
@@ -160,7 +163,7 @@ function addRoute(
     const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
     logCall(options.log, name, request.body, durationMs, fault);
     tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
-    return send(reply, answer);
+    return options.send(reply, answer);
   });
 }
 
@@ -169,12 +172,12 @@ function addConstantRoute(
   name: string,
   schema: { readonly schema?: { readonly body: TSchema } },
   body: string,
-  options: PluginServerOptions,
+  options: PluginServerOptions & { readonly send: Send },
 ): void {
   server.post(`/${name}`, schema, (request, reply) => {
     logCall(options.log, name, request.body, 0, undefined);
     tell(options, { method: name, result: 'ok', durationMs: 0 });
-    send(reply, { status: 200, body });
+    options.send(reply, { status: 200, body });
   });
 }
 
@@ -228,8 +231,4 @@ function logCall(
   Object.assign(line, { reason: fault.reason, error: fault.message, ...fault.details });
   if (fault.kind === 'internal') log.error({ ...line, err: fault.cause ?? fault }, 'call failed');
   else log.warn(line, 'call failed');
-}
-
-function send(reply: FastifyReply, answer: PluginReply): FastifyReply {
-  return reply.code(answer.status).type(PLUGIN_MEDIA_TYPE).send(answer.body);
 }

@@ -38,10 +38,10 @@ t.test('a pair without an endpoint goes after the restart', async (t) => {
     directory: mkdtempSync(path(directory, 'sockets-')),
   });
   void second;
-  const { JsonFiles } = await import('../../src/base/index.js');
+  const { RecordJournal } = await import('../../src/base/index.js');
   const left =
-    new JsonFiles(path(directory, 'run', 'tombstones')).all().size +
-    new JsonFiles(path(directory, 'run', 'endpoints')).all().size;
+    new RecordJournal(path(directory, 'run', 'tombstones.journal')).all().size +
+    new RecordJournal(path(directory, 'run', 'endpoints.journal')).all().size;
   t.ok(left > 0, 'a record of ours names the pair, so that the next life can delete it');
   t.end();
   setTimeout(() => process.exit(), 500);

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fault, JsonFiles, silentLog } from '../../src/base/index.js';
+import { Fault, RecordJournal, silentLog } from '../../src/base/index.js';
 import { createMemoryNetlink } from '../../src/netlink/index.js';
 import { createFaultyStore } from '../fixtures/faulty-store.js';
 import { createMemoryStore } from '../fixtures/memory-store.js';
@@ -14,7 +14,7 @@ import { clusterOf } from '../fixtures/stored-objects.js';
 t.test('a failed start leaves no work behind', async (t) => {
   const directory = mkdtempSync(path(tmpdir(), 'loop-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  new JsonFiles(path(directory, 'run', 'tombstones')).write('calibbbbbbbbbbb', {
+  new RecordJournal(path(directory, 'run', 'tombstones.journal')).write('calibbbbbbbbbbb', {
     index: 7,
     name: 'calibbbbbbbbbbb',
   });

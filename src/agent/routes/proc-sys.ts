@@ -18,7 +18,8 @@ export interface ProcSys {
 
 /** `path` is relative to `net`, such as `ipv4/conf/cali0/rp_filter`. Faults: `refused` when the kernel will not. */
 export function openProcSys(procRoot: string): ProcSys {
-  const at = (path: string): string => join(procRoot, 'sys', 'net', path);
+  const root = join(procRoot, 'sys', 'net');
+  const at = (path: string): string => `${root}/${path}`;
   const read = (path: string): string | undefined => {
     try {
       return readFileSync(at(path), 'utf8').trim();
