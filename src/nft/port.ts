@@ -6,7 +6,10 @@
 export interface Nft {
   /** Which implementation answers. */
   readonly implementation: 'library' | 'command';
-  /** Applies all commands atomically, or nothing. Calls that wait are merged; one that fails is told alone. */
+  /**
+   * Applies all commands atomically, or nothing. Calls that wait are merged; one that fails is told alone. They go ahead
+   * of checks and lists that wait, so await those first whose answer is to be from before.
+   */
   apply(commands: string): Promise<void>;
   /** Checks without applying (`nft --check`). */
   check(commands: string): Promise<void>;

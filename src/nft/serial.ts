@@ -8,6 +8,8 @@ import type { Nft } from './port.js';
 const BOUND_MS = 60_000;
 /** Merged text is cut here: nft takes longer than linearly over very large ones. */
 const MOST_MERGED = 512 * 1024;
+/** So many transactions go ahead of a list or check that waits; then it is its turn. */
+const MOST_AHEAD = 8;
 
 interface Call {
   readonly commands: string;
@@ -15,12 +17,15 @@ interface Call {
   readonly resolve: (output: string) => void;
   readonly reject: (fault: Fault) => void;
   readonly timer: NodeJS.Timeout;
+  /** Transactions that went ahead of it. */
+  overtaken: number;
 }
 
 /**
  * nft with one text at a time. What is to be applied and waits goes in one transaction: each of them
  * costs some 0.1 ms, whatever it holds. When that is refused they are run one by one, in their order,
- * so that only the caller at fault is told.
+ * so that only the caller at fault is told. It goes ahead of lists and checks that wait: those take
+ * long on a host with many rules, and after a flush the host is open until the table is back.
  */
 export class SerialNft implements Nft {
   readonly implementation: 'library' | 'command';
@@ -87,7 +92,7 @@ export class SerialNft implements Nft {
     if (this.#closed) return Promise.reject(closedFault());
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#overdue(call), BOUND_MS);
-      const call: Call = { commands, mode, resolve, reject, timer };
+      const call: Call = { commands, mode, resolve, reject, timer, overtaken: 0 };
       this.#waiting.push(call);
       this.#running ??= this.#work();
     });
@@ -105,15 +110,25 @@ export class SerialNft implements Nft {
   }
 
   #nextBatch(): readonly Call[] {
+    const other = this.#waiting.find(({ mode }) => mode !== 'apply');
+    const batch = other === undefined || other.overtaken < MOST_AHEAD ? this.#waitingApplies() : [];
+    if (other !== undefined && batch.length > 0) other.overtaken += 1;
+    const next = batch.length > 0 || other === undefined ? batch : [other];
+    for (const call of next) this.#waiting.splice(this.#waiting.indexOf(call), 1);
+    return next;
+  }
+
+  /** As many as go in one transaction, the first to come first. */
+  #waitingApplies(): readonly Call[] {
+    const batch: Call[] = [];
     let size = 0;
-    let count = 0;
     for (const call of this.#waiting) {
+      if (call.mode !== 'apply') continue;
       size += call.commands.length;
-      if (count > 0 && (call.mode !== 'apply' || size > MOST_MERGED)) break;
-      count += 1;
-      if (call.mode !== 'apply') break;
+      if (batch.length > 0 && size > MOST_MERGED) break;
+      batch.push(call);
     }
-    return this.#waiting.splice(0, count);
+    return batch;
   }
 
   /** False when nft did not take them together, and nothing was changed. */

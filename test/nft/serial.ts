@@ -50,7 +50,7 @@ t.test('what waits is one transaction, in order', async (t) => {
   t.strictSame(engine.ran.slice(1), ['apply d', 'apply e;f'], 'while one runs the others wait');
 });
 
-t.test('checks and lists are not merged and keep their place', async (t) => {
+t.test('checks and lists are not merged, and what is to be applied goes ahead', async (t) => {
   const { engine, nft } = scene();
   const document = nft.listJson('l');
   await Promise.all([
@@ -60,8 +60,21 @@ t.test('checks and lists are not merged and keep their place', async (t) => {
     nft.check('d'),
     nft.apply('e'),
   ]);
-  t.strictSame(engine.ran, ['list l', 'apply a;b', 'check c', 'check d', 'apply e']);
+  t.strictSame(engine.ran, ['apply a;b;e', 'list l', 'check c', 'check d']);
   t.strictSame(await document, { nftables: [] });
+});
+
+t.test('a list gets its turn among changes without end', async (t) => {
+  const { engine, nft } = scene();
+  let listed = false;
+  const document = nft.listJson('l').finally(() => (listed = true));
+  const lane = async (): Promise<void> => {
+    for (let at = 0; at < 50 && !listed; at += 1) await nft.apply('a');
+  };
+  // One of them always waits while the other runs.
+  await Promise.all([document, lane(), lane()]);
+  const before = engine.ran.indexOf('list l');
+  t.ok(before > 1 && before < 20, `after ${before} changes`);
 });
 
 t.test('a refused group runs one by one', async (t) => {
