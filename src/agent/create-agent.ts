@@ -5,6 +5,7 @@ import { clusterPrefixes } from './cluster-view.js';
 import { Loop } from './loop.js';
 import { loopParts, newProgress } from './loop-parts.js';
 import type { Agent, AgentOptions } from './ports.js';
+import { ReplacePace } from './replace-pace.js';
 import { describeAgent, type AgentStatus } from './status.js';
 import { wireAgent, type PartName, type Wiring } from './wiring.js';
 
@@ -24,6 +25,7 @@ class HostAgent implements Agent {
   readonly #loop: Loop<PartName>;
   readonly #closers: (() => void)[] = [];
   readonly #progress = newProgress();
+  readonly #pace: ReplacePace;
   #phase: 'new' | 'started' | 'stopped' = 'new';
 
   constructor(options: AgentOptions) {
@@ -34,6 +36,9 @@ class HostAgent implements Agent {
     const parts = loopParts({ wiring, options, progress: this.#progress, mark });
     this.#loop = new Loop({ parts, log: options.log, clock: wiring.clock, signal });
     this.#wiring = wiring;
+    const { clock } = wiring;
+    this.#pace = new ReplacePace({ clock, log: options.log, replace: () => this.#replaceTable() });
+    this.#closers.push(() => this.#pace.close());
   }
 
   restore(endpoints: readonly LocalEndpoint[]): void {
@@ -121,16 +126,17 @@ class HostAgent implements Agent {
   /** Another program changed rules; undefined when any table may be touched. */
   #onForeignRules(tables: ReadonlySet<string> | undefined): void {
     if (tables === undefined) this.#mark('compare', 'forward');
-    if (tables?.has(`inet ${this.#wiring.table.name}`) === true) {
-      this.#options.log.warn('another program changed the policy table; replacing it');
-      const { writer } = this.#wiring;
-      writer.replaceWhole();
-      // Not behind whatever the loop is at: until this is in the kernel the host may be open.
-      writer.flush().catch(() => this.#mark('table'));
-    }
+    if (tables?.has(`inet ${this.#wiring.table.name}`) === true) this.#pace.onChange();
     if (tables?.has('ip filter') === true || tables?.has('ip6 filter') === true) {
       this.#mark('forward');
     }
+  }
+
+  /** Not behind whatever the loop is at: until this is in the kernel the host may be open. */
+  #replaceTable(): void {
+    const { writer } = this.#wiring;
+    writer.replaceWhole();
+    writer.flush().catch(() => this.#mark('table'));
   }
 
   #tick(part: PartName, everyMs: number, jitterMs: number): void {

@@ -136,7 +136,7 @@ async function adopt(wiring: Wiring, options: AgentOptions, progress: Progress):
 async function checkTable(wiring: Wiring, options: AgentOptions): Promise<void> {
   const { table, writer } = wiring;
   if (writer.status.state !== 'known' || writer.dirty || writer.busy) return;
-  const { changed } = writer.status;
+  const { changed, replaced } = writer.status;
   const wanted = table.elementCount(FROM_WORKLOAD);
   let found = -1;
   try {
@@ -145,8 +145,9 @@ async function checkTable(wiring: Wiring, options: AgentOptions): Promise<void> 
   } catch (error) {
     if (!isFault(error, 'invalid')) throw error;
   }
-  // An endpoint that came or went meanwhile leaves nothing to compare.
-  if (found === wanted || writer.dirty || writer.status.changed !== changed) return;
+  // An endpoint that came or went meanwhile, or a flush that is being mended, leaves nothing to compare.
+  if (found === wanted || writer.dirty || writer.busy) return;
+  if (writer.status.changed !== changed || writer.status.replaced !== replaced) return;
   options.log.warn(
     { wanted, found },
     'the policy table was changed by another program; replacing it',
