@@ -32,6 +32,8 @@ export interface Catalog {
   forget(networkId: string): void;
   putNetworks(networks: readonly DockerNetwork[], mark: number): void;
   putEndpoints(endpoints: readonly DockerEndpoint[]): void;
+  /** A container has left a network. */
+  disconnect(containerId: string, networkId: string): void;
   /** Tells everything known at once, then every change; returns how to end it. */
   subscribe(listener: InventoryListener): () => void;
 }
@@ -80,6 +82,14 @@ export function createCatalog(): Catalog {
     }
   }
 
+  function disconnect(containerId: string, networkId: string): void {
+    for (const [id, endpoint] of endpoints) {
+      if (endpoint.containerId !== containerId || endpoint.networkId !== networkId) continue;
+      endpoints.delete(id);
+      for (const listener of listeners) listener.onEndpointGone?.(id);
+    }
+  }
+
   return {
     nameOf: (id) => networks.get(id)?.name,
     networks: () => [...networks.values()].flatMap((known) => known.network ?? []),
@@ -90,6 +100,7 @@ export function createCatalog(): Catalog {
     forget,
     putNetworks,
     putEndpoints,
+    disconnect,
     subscribe: (listener) => {
       for (const [id, { name }] of networks) listener.onNetwork?.({ type: 'learnt', id, name });
       for (const endpoint of endpoints.values()) listener.onEndpoint?.(endpoint);

@@ -30,10 +30,11 @@ const PING_EVERY_MS = 15_000;
 /** Everything is listed again this often, events or not. */
 const RELIST_MS = 300_000;
 /**
- * `connect` is told before the container list shows the endpoint (M20: live connect), so the list is asked
- * again, at these distances, until it does.
+ * `connect` is told in the midst of a start, long before the container list shows the endpoint (also of a live
+ * connect, M20). A list then would only take Docker's time, so that it waits for `start`, or this long; it is asked
+ * again, at growing distances, until it shows the endpoint.
  */
-const FIRST_AGAIN_MS = 100;
+const FIRST_AGAIN_MS = 300;
 const LAST_AGAIN_MS = 1_000;
 const EXPECT_MS = 10_000;
 
@@ -41,6 +42,8 @@ interface Session extends FollowOptions {
   readonly over: AbortSignal;
   networksDirty: boolean;
   endpointsDirty: boolean;
+  /** A list is under way: it may show what has ended meanwhile. */
+  listing: boolean;
   wake: () => void;
   /** `container/network` of connects that no list has shown yet, and until when to ask (monotonic). */
   readonly expected: Map<string, number>;
@@ -58,6 +61,7 @@ export function followEngine(options: FollowOptions): Follower {
     over: AbortSignal.any([options.signal, ending.signal]),
     networksDirty: true,
     endpointsDirty: true,
+    listing: false,
     wake: () => undefined,
     expected: new Map(),
     againMs: FIRST_AGAIN_MS,
@@ -121,11 +125,12 @@ function take(session: Session, event: DockerEvent): void {
       if (!isKnown) return;
       session.expected.set(`${container}/${event.id}`, session.clock.monotonic() + EXPECT_MS);
       session.againMs = FIRST_AGAIN_MS;
-      mark(session, 'endpoints');
+      session.wake();
       return;
     case 'disconnect':
       session.expected.delete(`${container}/${event.id}`);
-      if (isKnown) mark(session, 'endpoints');
+      catalog.disconnect(container, event.id);
+      if (isKnown && session.listing) mark(session, 'endpoints');
       return;
   }
 }
@@ -140,6 +145,8 @@ async function relistForever(session: Session): Promise<void> {
   while (!session.over.aborted) {
     const asked = await nextWish(session, session.expected.size > 0 ? session.againMs : RELIST_MS);
     if (session.over.aborted) return;
+    // Only how long to wait has changed.
+    if (asked && !session.networksDirty && !session.endpointsDirty) continue;
     if (asked) await sleep(COALESCE_MS, session.over);
     else if (session.expected.size > 0)
       session.againMs = Math.min(session.againMs * 2, LAST_AGAIN_MS);
@@ -166,6 +173,15 @@ async function nextWish(session: Session, ms: number): Promise<boolean> {
 
 /** Networks when marked, endpoints always. */
 async function list(session: Session): Promise<void> {
+  session.listing = true;
+  try {
+    await listNow(session);
+  } finally {
+    session.listing = false;
+  }
+}
+
+async function listNow(session: Session): Promise<void> {
   const { engine, catalog } = session;
   session.endpointsDirty = false;
   if (session.networksDirty) {

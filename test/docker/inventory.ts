@@ -189,6 +189,24 @@ t.test('a connect that the list shows only later is asked for again', async (t) 
   await until(() => inventory.endpoint('e1') !== undefined, 'the endpoint without a further event');
 });
 
+t.test('a start costs Docker one list when it is over, and a stop none', async (t) => {
+  const api = await startDockerApi(t);
+  addNetwork(api, 'n1', 'one');
+  const inventory = start(t, api.socketPath);
+  await inventory.ready(soon());
+  const lists = (): number => api.asked.filter((path) => path === '/containers/json').length;
+  const before = lists();
+  api.emit('network', 'connect', 'n1', { container: 'c1', name: 'one', type: 'calico' });
+  addContainer(api, 'c1', 'n1', 'e1');
+  api.emit('container', 'start', 'c1', { name: 'name-of-c1' });
+  await until(() => inventory.endpoint('e1') !== undefined, 'the endpoint');
+  t.equal(lists(), before + 1);
+  api.containers.delete('c1');
+  api.emit('network', 'disconnect', 'n1', { container: 'c1', name: 'one', type: 'calico' });
+  await until(() => inventory.endpoint('e1') === undefined, 'its end');
+  t.equal(lists(), before + 1);
+});
+
 t.test('many events at once cost few lists', async (t) => {
   const api = await startDockerApi(t);
   addNetwork(api, 'n1', 'one');
