@@ -4,6 +4,7 @@
 //   --peers FOLDER   folder with `eru-minions`, the predecessor, to be measured beside ours ($PEERS)
 //   --rounds N       rounds of real containers (default 60); plugin calls take a tenth of it, at least 3
 //   --cycles N       container lives in calls per round and target (default 200)
+//   --warm-up N      container lives before the first measured one (default 1500): compiled code settles after a thousand
 //   --members LIST   etcd members per target (default 1)
 //   --only LIST      parts: calls, trips, containers, start, pairs (default all)
 //   --quick          few rounds of everything, to see that it works
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     peers: { type: 'string', default: process.env['PEERS'] ?? '' },
     rounds: { type: 'string' },
     cycles: { type: 'string' },
+    'warm-up': { type: 'string' },
     members: { type: 'string', default: '1' },
     only: { type: 'string', default: 'calls,trips,containers,start,pairs' },
     quick: { type: 'boolean', default: false },
@@ -40,6 +42,7 @@ const { values } = parseArgs({
 const parts = values.only.split(',');
 const rounds = Number(values.rounds ?? (values.quick ? 6 : 60));
 const cycles = Number(values.cycles ?? (values.quick ? 40 : 200));
+const warmUp = Number(values['warm-up'] ?? (values.quick ? 40 : 1500));
 const callRounds = values.quick ? 2 : Math.max(3, Math.round(rounds / 10));
 const peerProgram = values.peers === '' ? undefined : resolve(join(values.peers, 'eru-minions'));
 const begin = performance.now();
@@ -90,7 +93,7 @@ async function measureCalls(): Promise<CallsPart> {
           rounds: callRounds,
           cyclesPerRound: cycles,
           inFlight: [1, 8, 32],
-          warmUp: cycles,
+          warmUp,
           progress,
         };
         const found = await measureLoad(targets, plan);
@@ -171,7 +174,7 @@ stick();
 const report: BenchReport = {
   date: new Date().toISOString(),
   node: process.version,
-  options: { ...values, rounds, cycles, callRounds },
+  options: { ...values, rounds, cycles, callRounds, warmUp },
   yardstickMs: { lowest: Math.min(...sticks), highest: Math.max(...sticks) },
   calls: calls.calls,
   rssAfterLoadMiB: calls.rss,
