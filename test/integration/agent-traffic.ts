@@ -5,6 +5,7 @@ import {
   clusterStore,
   packetsOf,
   putEndpoint,
+  putPool,
   startAgent,
 } from '../fixtures/agent-host.js';
 import { Address } from '../../src/model/index.js';
@@ -86,6 +87,26 @@ await inPrivateNamespace(import.meta.url, () => {
       t.notOk(outside.ping('fd00:20::a'));
       t.ok((await packetsOf(nft, NO_PROFILE)) >= before + 3);
     });
+
+    await t.test(
+      'the first IPv6 pool with natOutgoing brings its masquerade, the last takes it',
+      async (t) => {
+        const chain = (): string =>
+          run('nft', 'list', 'chain', 'inet', 'calico-libnetwork', 'nat-post');
+        t.notMatch(chain(), /ip6 saddr/);
+        const natOutgoing = (on: boolean): void =>
+          putPool(store, 'fd00:20::/48', { natOutgoing: on });
+        natOutgoing(true);
+        await until(() => chain().includes('ip6 saddr @masq6'), 'the rule');
+        const seen = await outside.capture('eth0', 'icmp6', () =>
+          t.ok(a.namespace.ping('2001:db8::2')),
+        );
+        t.match(seen.join('\n'), '2001:db8::1 > 2001:db8::2', 'as the host');
+        natOutgoing(false);
+        await until(() => !chain().includes('ip6 saddr'), 'its end');
+        t.match(chain(), /ip saddr @masq4/, 'the other stays');
+      },
+    );
 
     await t.test(
       'a container of the network on another host is let in, by the watch',

@@ -20,8 +20,10 @@ const HOOK = 'type nat hook postrouting priority srcnat + 10; policy accept;';
 /**
  * Traffic from a pool with natOutgoing to a destination in no pool at all takes the host's address.
  * "No pool" counts disabled pools and those without natOutgoing too, but not pools that serve load
- * balancers only; other hosts' addresses are no exception (Calico's default, node-agent §4.1). The
- * rules never change: a pool that comes or goes is a change of set members.
+ * balancers only; other hosts' addresses are no exception (Calico's default, node-agent §4.1). Which pools
+ * there are is a matter of set members. Only the first pool with natOutgoing brings the rule: while there is a
+ * masquerade anywhere, the kernel walks its whole conntrack table for every interface that goes down (2 ms of CPU
+ * per container stop, measured with 262,144 buckets).
  */
 export function renderNat(pools: Iterable<IpPool>): NatContent {
   const all = [...pools].filter(({ allowedUses }) =>
@@ -33,10 +35,12 @@ export function renderNat(pools: Iterable<IpPool>): NatContent {
     { name: `pools${family}`, type: `ipv${family}_addr`, keys: members(family, false) },
     { name: `masq${family}`, type: `ipv${family}_addr`, keys: members(family, true) },
   ]);
-  const rules = [
-    'ip saddr @masq4 ip daddr != @pools4 counter masquerade fully-random comment "natOutgoing"',
-    'ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"',
-  ];
+  const rules = families
+    .filter((family) => members(family, true).length > 0)
+    .map((family) => {
+      const ip = family === 4 ? 'ip' : 'ip6';
+      return `${ip} saddr @masq${family} ${ip} daddr != @pools${family} counter masquerade fully-random comment "natOutgoing"`;
+    });
   return { sets, chains: [{ name: 'nat-post', hook: HOOK, rules }] };
 }
 

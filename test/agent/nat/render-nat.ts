@@ -31,3 +31,12 @@ t.test('members never overlap, and none is everything', async (t) => {
   ]);
   t.same(keysOf([pool('0.0.0.0/0'), pool('10.2.0.0/16')])['pools4'], ['0.0.0.0/1', '128.0.0.0/1']);
 });
+
+t.test('the masquerade is there only while a pool wants it', async (t) => {
+  const rules = (...pools: Parameters<typeof pool>[]): readonly string[] =>
+    renderNat(pools.map((one) => pool(...one))).chains.flatMap((chain) => chain.rules);
+  t.same(rules(['10.1.0.0/16'], ['fd00::/48']), []);
+  const [only, ...more] = rules(['10.1.0.0/16'], ['fd00::/48', { natOutgoing: true }]);
+  t.match(only, /^ip6 saddr @masq6 .* masquerade/);
+  t.same(more, []);
+});
