@@ -5,6 +5,8 @@ import type { Netlink } from '../netlink/index.js';
 const TRIES = 3;
 /** How long addresses are gathered that nobody waits for. */
 const GATHER_MS = 1_000;
+/** Least distance of two walks through the kernel's table: under load each serves the addresses of that time. */
+const SPACING_MS = 10;
 
 interface Cleaning {
   readonly done: Promise<void>;
@@ -29,6 +31,7 @@ export class AddressGuard {
   #waiting: Address[] = [];
   #round: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
+  #spacing: Promise<unknown> = Promise.resolve();
   /** Ends the gathering of the next round: somebody waits for it. */
   #hurry: (() => void) | undefined;
   /** Uses that wait for a cleaning. */
@@ -179,10 +182,12 @@ export class AddressGuard {
     if (this.#awaited > 0) this.#hurry?.();
     await Promise.race([hurry, pause]);
     stop.abort();
+    await this.#spacing;
     this.#hurry = undefined;
   }
 
   async #delete(addresses: readonly Address[]): Promise<void> {
+    this.#spacing = sleep(SPACING_MS, this.#signal).catch(() => undefined);
     const pauses = backoff(50, 1000);
     for (let left = TRIES - 1; ; left -= 1) {
       try {

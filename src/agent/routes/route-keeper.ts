@@ -85,18 +85,23 @@ export class RouteKeeper {
   }
 
   /** The endpoint is no longer wanted; nothing is written yet. */
-  forget(id: string): RoutedEndpoint | undefined {
-    return this.#wanted.forget(id);
+  forget(id: string): (RoutedEndpoint & { readonly isDown: boolean }) | undefined {
+    const state = this.#wanted.links.state(this.#wanted.endpoint(id)?.interfaceName ?? '');
+    const endpoint = this.#wanted.forget(id);
+    return endpoint && { ...endpoint, isDown: state?.up === false };
   }
 
-  /** Takes away the routes of an endpoint that `forget` gave back; an older owner gets its address again. */
-  async withdraw(endpoint: RoutedEndpoint): Promise<void> {
+  /**
+   * Takes away the routes of an endpoint that `forget` gave back; an older owner gets its address again. The
+   * routes of an interface that is down went with it.
+   */
+  async withdraw(endpoint: RoutedEndpoint & { readonly isDown: boolean }): Promise<void> {
     await Promise.all(
-      endpoint.addresses.map((address) =>
-        this.hasAddress(address)
-          ? this.#replace(address)
-          : this.#netlink.deleteRoute(endpointRoute(address, endpoint.interfaceIndex)),
-      ),
+      endpoint.addresses.map(async (address) => {
+        if (this.hasAddress(address)) await this.#replace(address);
+        else if (!endpoint.isDown)
+          await this.#netlink.deleteRoute(endpointRoute(address, endpoint.interfaceIndex));
+      }),
     );
   }
 
