@@ -24,17 +24,15 @@ export function subnetsOf(
  */
 export function routesOfJoin(
   context: EndpointsContext,
-  joining: Pick<EndpointRecord, 'networkId' | 'endpoint' | 'subnets'>,
+  network: Network,
+  joining: Pick<EndpointRecord, 'endpoint' | 'subnets'>,
   members: readonly EndpointRecord[],
 ): readonly string[] {
-  const internal = context.networks
-    .all()
-    .some((one) => one.internal && one.networkId === joining.networkId);
   const there = new Set(members.flatMap(({ routed }) => routed));
-  const common = internal ? new Set<string>() : commonSubnets(context);
-  const routed = joining.subnets.filter((cidr) => !there.has(cidr) && !common.has(cidr));
+  const elsewhere = network.internal ? new Set<string>() : subnetsOfOthers(context, network);
+  const routed = joining.subnets.filter((cidr) => !there.has(cidr) && !elsewhere.has(cidr));
   // Of its own network, only an endpoint whose Leave was lost can be there.
-  for (const other of members.filter(({ networkId }) => networkId !== joining.networkId)) {
+  for (const other of members.filter(({ networkId }) => networkId !== network.networkId)) {
     refuseInside(joining, other.routed);
     refuseInside(other, routed);
   }
@@ -57,15 +55,8 @@ function refuseInside(
   }
 }
 
-/** Subnets of more than one network of this host. */
-function commonSubnets(context: EndpointsContext): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const common = new Set<string>();
-  for (const network of context.networks.all()) {
-    for (const cidr of new Set(subnetsOf(context, network).map(String))) {
-      if (seen.has(cidr)) common.add(cidr);
-      seen.add(cidr);
-    }
-  }
-  return common;
+/** Subnets of this host's other networks. */
+function subnetsOfOthers(context: EndpointsContext, network: Network): ReadonlySet<string> {
+  const others = context.networks.all().filter(({ networkId }) => networkId !== network.networkId);
+  return new Set(others.flatMap((other) => subnetsOf(context, other).map(String)));
 }

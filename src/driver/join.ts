@@ -92,9 +92,8 @@ function placed(
     });
   const families = new Set(record.endpoint.addresses.map(({ family }) => family));
   const subnets = subnetsOf(context, network, families).map(String);
-  const { networkId } = network;
-  const routed = routesOfJoin(context, { networkId, endpoint: record.endpoint, subnets }, others);
-  return { ...record, networkId, sandboxKey, slot, subnets, routed };
+  const routed = routesOfJoin(context, network, { endpoint: record.endpoint, subnets }, others);
+  return { ...record, networkId: network.networkId, sandboxKey, slot, subnets, routed };
 }
 
 function joinAnswer(
