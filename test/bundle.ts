@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildResult } from 'esbuild';
 import t from 'tap';
+import { launcherFlags } from './fixtures/plugin-daemon.js';
 
 interface Build {
   bundle(): Promise<BuildResult<{ metafile: true }>>;
@@ -74,7 +75,7 @@ t.test('the built programs start', async (t) => {
       ...flags,
       ...['-e', check, '--', join(out, 'run-bundle.cjs'), name, argument],
     ]).status;
-  t.equal(status('calico-libnetwork', ['--max-semi-space-size=4'], '--version'), 0);
+  t.equal(status('calico-libnetwork', launcherFlags(), '--version'), 0);
   t.equal(status('calicoctl', [], '--version'), 0);
   t.equal(status('calicoctl', ['--no-opt'], '--version'), 3, 'compiled by other rules');
 });

@@ -56,6 +56,21 @@ function addContainer(
   });
 }
 
+/** An engine with one network of ours, and an inventory that has listed it. */
+async function startWithNetwork(
+  t: Test,
+): Promise<{ readonly api: DockerApi; readonly inventory: DockerInventory }> {
+  const api = await startDockerApi(t);
+  addNetwork(api, 'n1', 'one');
+  const inventory = start(t, api.socketPath);
+  await inventory.ready(soon());
+  return { api, inventory };
+}
+
+/** How often the container list was asked for. */
+const containerLists = (api: DockerApi): number =>
+  api.asked.filter((path) => path === '/containers/json').length;
+
 t.test('networks of our drivers and their endpoints are known after the first list', async (t) => {
   const api = await startDockerApi(t);
   addNetwork(api, 'n1', 'Net_One');
@@ -152,10 +167,7 @@ t.test('waiting for a name asks for the list, and is bounded', async (t) => {
 });
 
 t.test('endpoints are told when a container starts, is renamed and ends', async (t) => {
-  const api = await startDockerApi(t);
-  addNetwork(api, 'n1', 'one');
-  const inventory = start(t, api.socketPath);
-  await inventory.ready(soon());
+  const { api, inventory } = await startWithNetwork(t);
   const told: string[] = [];
   inventory.subscribe({
     onEndpoint: ({ endpointId, containerName }) => told.push(`${endpointId} ${containerName}`),
@@ -177,41 +189,30 @@ t.test('endpoints are told when a container starts, is renamed and ends', async 
 });
 
 t.test('a connect that the list shows only later is asked for again', async (t) => {
-  const api = await startDockerApi(t);
-  addNetwork(api, 'n1', 'one');
-  const inventory = start(t, api.socketPath);
-  await inventory.ready(soon());
-  const lists = (): number => api.asked.filter((path) => path === '/containers/json').length;
-  const before = lists();
+  const { api, inventory } = await startWithNetwork(t);
+  const before = containerLists(api);
   api.emit('network', 'connect', 'n1', { container: 'c1', name: 'one', type: 'calico' });
-  await until(() => lists() > before + 1, 'a second look');
+  await until(() => containerLists(api) > before + 1, 'a second look');
   addContainer(api, 'c1', 'n1', 'e1');
   await until(() => inventory.endpoint('e1') !== undefined, 'the endpoint without a further event');
 });
 
 t.test('a start costs Docker one list when it is over, and a stop none', async (t) => {
-  const api = await startDockerApi(t);
-  addNetwork(api, 'n1', 'one');
-  const inventory = start(t, api.socketPath);
-  await inventory.ready(soon());
-  const lists = (): number => api.asked.filter((path) => path === '/containers/json').length;
-  const before = lists();
+  const { api, inventory } = await startWithNetwork(t);
+  const before = containerLists(api);
   api.emit('network', 'connect', 'n1', { container: 'c1', name: 'one', type: 'calico' });
   addContainer(api, 'c1', 'n1', 'e1');
   api.emit('container', 'start', 'c1', { name: 'name-of-c1' });
   await until(() => inventory.endpoint('e1') !== undefined, 'the endpoint');
-  t.equal(lists(), before + 1);
+  t.equal(containerLists(api), before + 1);
   api.containers.delete('c1');
   api.emit('network', 'disconnect', 'n1', { container: 'c1', name: 'one', type: 'calico' });
   await until(() => inventory.endpoint('e1') === undefined, 'its end');
-  t.equal(lists(), before + 1);
+  t.equal(containerLists(api), before + 1);
 });
 
 t.test('many events at once cost few lists', async (t) => {
-  const api = await startDockerApi(t);
-  addNetwork(api, 'n1', 'one');
-  const inventory = start(t, api.socketPath);
-  await inventory.ready(soon());
+  const { api, inventory } = await startWithNetwork(t);
   const before = api.asked.length;
   for (let index = 0; index < 200; index += 1) {
     addContainer(api, `c${index}`, 'n1', `e${index}`);
@@ -224,16 +225,10 @@ t.test('many events at once cost few lists', async (t) => {
 t.test(
   'after a restart of dockerd everything is listed again, and events since the last are asked for',
   async (t) => {
-    const api = await startDockerApi(t);
-    addNetwork(api, 'n1', 'one');
-    const inventory = start(t, api.socketPath);
-    await inventory.ready(soon());
+    const { api, inventory } = await startWithNetwork(t);
     api.emit('container', 'start', 'c0');
     const first = api.since;
-    await until(
-      () => api.asked.filter((path) => path === '/containers/json').length > 1,
-      'the event',
-    );
+    await until(() => containerLists(api) > 1, 'the event');
     const changes: string[] = [];
     inventory.subscribe({ onNetwork: ({ type, name }) => changes.push(`${type} ${name}`) });
     addNetwork(api, 'n2', 'two');

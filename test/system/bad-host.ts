@@ -76,7 +76,7 @@ const MAC_OPTION = 'com.docker.network.endpoint.macaddress';
 const STATE = '/run/small';
 
 t.test('a full disk under the embedded store', { skip }, async (t) => {
-  const host = await startBareHost(t, { env: { CALICO_STATE_DIR: STATE }, wait: false });
+  const host = await startBareHost(t, { env: { CALICO_STATE_DIR: STATE } });
   await host.daemon().stop();
   await host.host.must('sh', [
     '-c',

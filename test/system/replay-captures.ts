@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import { startEngine, engineObstacle, type EngineVersion } from '../fixtures/docker-engine.js';
+import { startBareHost } from '../fixtures/bare-host.js';
+import { engineObstacle, type EngineVersion } from '../fixtures/docker-engine.js';
 import type { CalicoHost } from '../fixtures/calico-host.js';
 import { hostInterfaces, kernelState, TABLE } from '../fixtures/kernel-view.js';
 import type { PluginDaemon } from '../fixtures/plugin-daemon.js';
@@ -42,25 +43,16 @@ for (const version of versions) {
   });
 }
 
-/** A host without Docker: the captures are its engine. */
+/** A host without Docker, with a pool for each subnet: the captures are its engine. */
 async function startHost(t: Test, subnets: readonly string[]): Promise<CalicoHost> {
-  const engine = await startEngine({ dockerd: false });
-  t.teardown(() => engine.stop());
-  const daemon = await engine.startDaemon({ env: { CALICO_LIBNETWORK_RECLAIM: 'off' } });
-  const host: CalicoHost = {
-    ...engine,
-    store: 'embedded',
-    daemon: () => daemon,
-    restartDaemon: () => Promise.reject(new Error('it stays')),
-  };
+  const host = await startBareHost(t);
   const pools = [...new Set([...subnets, 'fd00:99::/64'])].map((cidr) => ({
     apiVersion: 'projectcalico.org/v3',
     kind: 'IPPool',
     metadata: { name: cidr.replaceAll(/[.:/]+/g, '-') },
     spec: { cidr, natOutgoing: true },
   }));
-  await until(async () => (await engine.calicoctl(['get', 'ippool'])).status === 0, 'calicoctl');
-  const made = await engine.calicoctl(['create', '-f', '-'], JSON.stringify(pools));
+  const made = await host.calicoctl(['create', '-f', '-'], JSON.stringify(pools));
   t.equal(made.status, 0, made.stderr);
   return host;
 }
