@@ -130,7 +130,7 @@ modules() {
 
 # --- build ------------------------------------------------------------------------------------------------------
 bundles() {
-  if [ -f dist/.stamp ] && [ -z "$(find src scripts/build.mjs scripts/code-cache.mjs scripts/run-bundle.cjs package-lock.json -newer dist/.stamp -type f 2>/dev/null | head -n 1)" ]; then
+  if [ -f dist/.stamp ] && [ -z "$(find src scripts/build.mjs scripts/code-cache.mjs scripts/run-bundle.cjs scripts/write-code-cache.cjs package-lock.json -newer dist/.stamp -type f 2>/dev/null | head -n 1)" ]; then
     return 0
   fi
   step 'Building' node scripts/build.mjs
