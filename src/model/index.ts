@@ -5,6 +5,7 @@ export * from './endpoint.js';
 export * from './ip-pool.js';
 export * from './names.js';
 export * from './node.js';
+export * from './policy.js';
 export * from './profile.js';
 export * from './selector-parser.js';
 export * from './selector.js';
