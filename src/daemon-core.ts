@@ -1,8 +1,14 @@
 import { createAgent, type Agent } from './agent/index.js';
-import type { Clock, Log } from './base/index.js';
+import { deadline, Fault, type Clock, type Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
-import { createDockerInventory, isDriver, type DockerInventory } from './docker/index.js';
+import {
+  createDockerInventory,
+  createStartAgain,
+  isDriver,
+  type DockerInventory,
+  type StartAgain,
+} from './docker/index.js';
 import { followInventory } from './follow-inventory.js';
 import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
@@ -40,6 +46,7 @@ export interface DaemonCore {
   readonly hold: NodeHold;
   readonly inventory: DockerInventory;
   readonly reconciler: Reconciler;
+  readonly startAgain: StartAgain;
   readonly registration: Registration;
   readonly nft: Nft;
   stop(): Promise<void>;
@@ -148,8 +155,15 @@ async function wire(
     log,
     clock,
     signal,
+    onConnected: () => startAgain.wake(),
   });
   closers.add(() => inventory.stop());
+  const startAgain = createStartAgain({
+    inventory,
+    storeAnswers: (until) => storeAnswers(store, hold, until),
+    log,
+    signal,
+  });
   const plugin = await createPluginCore(
     {
       store,
@@ -197,10 +211,19 @@ async function wire(
     hold,
     inventory,
     reconciler,
+    startAgain,
     registration,
     nft,
     stop: () => closers.close(log),
   };
+}
+
+const ANSWER_MS = 5_000;
+
+async function storeAnswers(store: Store, hold: NodeHold, signal: AbortSignal): Promise<void> {
+  await store.identify({ signal: deadline(ANSWER_MS, signal) });
+  const decision = hold.mayAllocate();
+  if (!decision.ok) throw new Fault('refused', decision.message, { reason: 'not-held' });
 }
 
 function rememberRelease(

@@ -3,7 +3,13 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
 import type { DaemonConfig, NetworkScope } from './config/index.js';
-import { coreOf, explained, newBehind, type Behind } from './first-contact.js';
+import {
+  coreOf,
+  explained,
+  newBehind,
+  wakeAfterFailedStart,
+  type Behind,
+} from './first-contact.js';
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
@@ -62,7 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await performPending(work, plugin, where, signal);
     },
   });
-  const observers: CallObserver[] = [];
+  const observers: CallObserver[] = [wakeAfterFailedStart(behind)];
   const servers = createServers(options, behind, pending, (call) =>
     observers.forEach((observe) => observe(call)),
   );

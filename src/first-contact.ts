@@ -1,5 +1,6 @@
 import { Fault, isFault, messageOf, orAbort } from './base/index.js';
 import type { DaemonCore } from './daemon-core.js';
+import type { CallObserver } from './rpc/index.js';
 
 /** State of the part behind the sockets, for calls that come before it is there. */
 export interface Behind {
@@ -41,4 +42,19 @@ export async function coreOf(behind: Behind, signal: AbortSignal): Promise<Daemo
 export function explained(fault: Fault): Fault {
   if (fault.kind !== 'timeout') return fault;
   return new Fault('unavailable', messageOf(fault), { reason: fault.reason, cause: fault });
+}
+
+/** Calls whose failure makes Docker give a container up, and what of it passes by itself. */
+const START_METHODS = [
+  'IpamDriver.RequestAddress',
+  'NetworkDriver.CreateEndpoint',
+  'NetworkDriver.Join',
+];
+const PASSING = ['unavailable', 'timeout', 'outcome-unknown', 'refused'];
+
+/** Docker starts nothing twice: what failed on us is looked for when we answer again. */
+export function wakeAfterFailedStart(behind: Behind): CallObserver {
+  return ({ method, result }) => {
+    if (PASSING.includes(result) && START_METHODS.includes(method)) behind.core?.startAgain.wake();
+  };
 }

@@ -37,7 +37,7 @@ export function describeDaemon(parts: StatusParts): Record<string, unknown> {
 }
 
 function describeCore(core: DaemonCore): Record<string, unknown> {
-  const { plugin, store, agent, hold, inventory, reconciler, registration, nft } = core;
+  const { plugin, store, agent, hold, inventory, reconciler, registration, nft, startAgain } = core;
   const decision = hold.mayAllocate();
   const { state, lastApplied, policy, routes, forward, decisions, table } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
@@ -65,6 +65,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       })),
     allocator: { endpoints: plugin.book.all().length, addressesSinceStart: leases, blocks },
     docker: inventory.status(),
+    startedAgain: startAgain.counts,
     agent: {
       state,
       lastApplied: new Date(lastApplied).toISOString(),

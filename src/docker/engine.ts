@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { abortFault, deadline, Fault, messageOf, orAbort } from '../base/index.js';
+import { abortFault, deadline, Fault, messageOf, orAbort, within } from '../base/index.js';
 import {
   objectOf,
   readAttachments,
@@ -13,21 +13,30 @@ import {
   type DockerNetwork,
   type EngineIdentity,
 } from './engine-records.js';
+import { readStoppedContainer, type StoppedContainer } from './stopped-containers.js';
 
 /** One Docker engine's API, as far as the inventory reads it. Every call is bounded by `CALL_MS`. */
 export interface Engine {
   readonly identity: EngineIdentity;
+  /** Docker's folder, where its own records of containers are. */
+  readonly dataRoot: string;
   ping(): Promise<void>;
   networks(): Promise<DockerNetwork[]>;
   /** Endpoints of live containers on these networks. */
   endpoints(networkIds: readonly string[]): Promise<DockerEndpoint[]>;
   /** Undefined when the network is gone. */
   attachments(networkId: string): Promise<DockerAttachment[] | undefined>;
+  /** Every container that does not run, in no order. */
+  stoppedContainers(): Promise<StoppedContainer[]>;
+  /** As `docker start`, bounded by `START_MS`; success when it runs already. */
+  startContainer(id: string): Promise<void>;
   /** Events since that time, without end; settles when the stream is open. */
   events(since: string, signal: AbortSignal): Promise<AsyncIterable<DockerEvent>>;
 }
 
 const CALL_MS = 10_000;
+/** A start waits for each of its calls to us, at boot for up to two minutes each. */
+const START_MS = 300_000;
 /** dockerd accepts connections long before it answers (protocol §1.6): this long one try waits. */
 const PING_MS = 2_000;
 /** Newest API this program was written against; the engine's own maximum when that is lower. */
@@ -40,6 +49,8 @@ const EVENTS = {
 
 interface Request {
   readonly path: string;
+  /** `GET` unless told. */
+  readonly method?: 'GET' | 'POST';
   readonly query?: Readonly<Record<string, string>>;
   readonly stream?: boolean;
   readonly signal: AbortSignal;
@@ -63,14 +74,27 @@ export async function connectEngine(socketPath: string, signal: AbortSignal): Pr
       reason: 'no-engine',
     });
   }
-  return engineOver(dial, identity, signal);
+  return engineOver(dial, identity, textOf(info['DockerRootDir']), signal);
 }
 
-function engineOver(dial: Dial, identity: EngineIdentity, signal: AbortSignal): Engine {
-  const read = (path: string, query?: Readonly<Record<string, string>>): Promise<unknown> =>
-    dial({ path, signal: deadline(CALL_MS, signal), ...(query === undefined ? {} : { query }) });
+function engineOver(
+  dial: Dial,
+  identity: EngineIdentity,
+  dataRoot: string,
+  signal: AbortSignal,
+): Engine {
+  const read: Read = (path, query) =>
+    within(CALL_MS, [signal], (bound) =>
+      dial({ path, signal: bound, ...(query === undefined ? {} : { query }) }),
+    );
   return {
     identity,
+    dataRoot,
+    stoppedContainers: () => listStopped(read),
+    startContainer: async (id) => {
+      const path = `/containers/${id}/start`;
+      await within(START_MS, [signal], (bound) => dial({ path, method: 'POST', signal: bound }));
+    },
     ping: async () => {
       await dial({ path: '/_ping', signal: deadline(PING_MS, signal) });
     },
@@ -81,12 +105,8 @@ function engineOver(dial: Dial, identity: EngineIdentity, signal: AbortSignal): 
       return readEndpoints(await read('/containers/json', { all: '1', filters }));
     },
     attachments: async (networkId) => {
-      try {
-        return readAttachments(await read(`/networks/${networkId}`));
-      } catch (error) {
-        if (error instanceof Fault && error.reason === 'http-404') return undefined;
-        throw error;
-      }
+      const body = await orUndefined(read(`/networks/${networkId}`));
+      return body === undefined ? undefined : readAttachments(body);
     },
     events: async (since, until) => {
       const query = { since, filters: JSON.stringify(EVENTS) };
@@ -101,6 +121,30 @@ function engineOver(dial: Dial, identity: EngineIdentity, signal: AbortSignal): 
       }
     },
   };
+}
+
+type Read = (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>;
+
+async function listStopped(read: Read): Promise<StoppedContainer[]> {
+  const filters = JSON.stringify({ status: ['created', 'exited', 'dead'] });
+  const listed = await read('/containers/json', { all: '1', filters });
+  const found: StoppedContainer[] = [];
+  for (const entry of Array.isArray(listed) ? listed : []) {
+    const body = await orUndefined(read(`/containers/${textOf(objectOf(entry)['Id'])}/json`));
+    const container = readStoppedContainer(body);
+    if (container !== undefined) found.push(container);
+  }
+  return found;
+}
+
+/** Undefined when it is gone meanwhile. */
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Fault && error.reason === 'http-404') return undefined;
+    throw error;
+  }
 }
 
 /** The highest version that both sides speak; the engine's minimum when it is newer than this program. */
@@ -122,13 +166,14 @@ async function dialer(socketPath: string, version: string | undefined): Promise<
     ...(version ? { version } : {}),
   });
   const modem = docker.modem as Modem;
-  return async ({ path, query = {}, stream = false, signal }) => {
+  return async ({ path, method = 'GET', query = {}, stream = false, signal }) => {
     const answer = new Promise<unknown>((resolve, reject) => {
       const request = {
         path: `${path}?`,
-        method: 'GET',
-        options: { _query: query },
-        statusCodes: { 200: true },
+        method,
+        // What stands here would become the body of a POST, which Docker refuses.
+        ...(method === 'GET' ? { options: { _query: query } } : {}),
+        statusCodes: { 200: true, 204: true, 304: true },
         isStream: stream,
         abortSignal: signal,
       };

@@ -5,9 +5,9 @@ export {
   createDockerInventory,
   type DockerInventory,
   type DockerInventoryOptions,
-  type InventoryState,
-  type InventoryStatus,
 } from './inventory.js';
+export type { InventoryState, InventoryStatus } from './inventory-status.js';
 export type { DockerLook } from './look.js';
 export * from './metadata-writer.js';
 export { isDriver } from './ours.js';
+export * from './start-again.js';

@@ -14,7 +14,9 @@ import type { DockerEndpoint, DockerNetwork, EngineIdentity } from './engine-rec
 import { connectEngine, type Engine } from './engine.js';
 import { lookAt, type DockerLook } from './look.js';
 import { followEngine, type Follower } from './follow.js';
+import type { InventoryState, InventoryStatus } from './inventory-status.js';
 import { isDriver, isOurs } from './ours.js';
+import { failedStarts, type StoppedContainer } from './stopped-containers.js';
 
 export interface DockerInventoryOptions {
   readonly socketPath: string;
@@ -24,23 +26,10 @@ export interface DockerInventoryOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Docker's first list after each time that it was reached is in. */
+  readonly onConnected?: () => void;
   /** Pauses between tries to connect, 250 ms to 10 s unless told. */
   readonly pauseMs?: { readonly first: number; readonly last: number };
-}
-
-export type InventoryState = 'starting' | 'connected' | 'unreachable' | 'stopped';
-
-/** For `status` and metrics. */
-export interface InventoryStatus {
-  readonly state: InventoryState;
-  /** Milliseconds since the epoch: since when the state holds. */
-  readonly since: number;
-  /** The engine that answered last. */
-  readonly engine?: EngineIdentity;
-  /** Why it does not answer. */
-  readonly message?: string;
-  readonly networks: number;
-  readonly endpoints: number;
 }
 
 /**
@@ -63,6 +52,13 @@ export interface DockerInventory {
    * `timeout` when Docker did not answer every question of it.
    */
   look(signal: AbortSignal): Promise<DockerLook>;
+  /**
+   * Containers with a restart policy on networks of ours whose last start failed on a plugin, oldest first, without
+   * those that a user stopped. Throws as `look` does.
+   */
+  failedStarts(signal: AbortSignal): Promise<StoppedContainer[]>;
+  /** As `docker start`; Docker will call us meanwhile. Throws as `look` does. */
+  startContainer(id: string, signal: AbortSignal): Promise<void>;
   /** Settles when the first list is in; rejects with the abort fault. */
   ready(signal: AbortSignal): Promise<void>;
   status(): InventoryStatus;
@@ -113,6 +109,14 @@ export function createDockerInventory(options: DockerInventoryOptions): DockerIn
     endpoints: () => work.catalog.endpoints(),
     subscribe: (listener) => work.catalog.subscribe(listener),
     look: (signal) => look(work, signal),
+    failedStarts: (signal) =>
+      orAbort(
+        failedStarts(engineOf(work), work.catalog.networks()),
+        signal,
+        'the list of containers',
+      ),
+    startContainer: (id, signal) =>
+      orAbort(engineOf(work).startContainer(id), signal, `the start of ${id}`),
     ready: (signal) =>
       orAbort(firstList, AbortSignal.any([signal, work.stopping]), "Docker's first list"),
     status: () => statusOf(work),
@@ -164,6 +168,7 @@ async function follow(work: Work, engine: Engine, onListed: () => void): Promise
       change(work, 'connected', undefined);
       work.log.info({ engine: engine.identity }, `Docker ${engine.identity.version} is watched`);
       work.listed();
+      work.onConnected?.();
       onListed();
     },
   });
@@ -210,14 +215,16 @@ async function waitFor(work: Work, networkId: string, ms: number): Promise<strin
   }
 }
 
+function engineOf({ engine, state, message }: Work): Engine {
+  if (engine !== undefined && state === 'connected') return engine;
+  const why = message ?? 'it has not answered yet';
+  throw new Fault('unavailable', `Docker cannot be asked: ${why}`, {
+    reason: 'docker-unreachable',
+  });
+}
+
 async function look(work: Work, signal: AbortSignal): Promise<DockerLook> {
-  const { engine } = work;
-  if (engine === undefined || work.state !== 'connected') {
-    const why = work.message ?? 'it has not answered yet';
-    throw new Fault('unavailable', `Docker cannot be asked: ${why}`, {
-      reason: 'docker-unreachable',
-    });
-  }
+  const engine = engineOf(work);
   const ours = (network: DockerNetwork): boolean =>
     isOurs(network, work.driverName, work.ipamDriverName);
   return orAbort(

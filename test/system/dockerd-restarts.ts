@@ -3,6 +3,7 @@ import { startCalicoHost, type CalicoHost } from '../fixtures/calico-host.js';
 import { attachment, createNetwork, ping, reaches, runContainer } from '../fixtures/containers.js';
 import { engineObstacle, type EngineVersion } from '../fixtures/docker-engine.js';
 import { endpoints, dumpStore, settled } from '../fixtures/store-view.js';
+import { BOOT } from '../fixtures/reboot.js';
 import { until } from '../fixtures/until.js';
 
 const versions: readonly EngineVersion[] = ['20.10', '28'];
@@ -64,23 +65,6 @@ async function isBack(t: Test, host: CalicoHost): Promise<void> {
   t.same({ received, ttl }, { received: 2, ttl: 63 });
   t.notOk(await reaches(host, 'auto1', '10.61.0.77'), 'networks are apart');
 }
-
-/** Ends what containers are made of, and undoes what only a running kernel remembers. */
-const BOOT = `
-for p in /proc/[0-9]*; do
-  case "$(cat $p/comm 2>/dev/null) $(tr '\\0' ' ' <$p/cmdline 2>/dev/null)" in
-    containerd*|'sleep sleep 10000 ') kill -9 "\${p#/proc/}" ;;
-  esac
-done
-grep -o ' /run/docker/netns/[^ ]*' /proc/mounts | xargs -r umount -l
-for i in /sys/class/net/cali* /sys/class/net/temp*; do
-  [ ! -e "$i" ] || ip link del "\${i##*/}"
-done
-nft delete table inet calico-libnetwork
-ip route flush proto 80
-rm -rf /run/calico /run/docker /run/docker.pid
-mkdir -p /run/docker/plugins
-`;
 
 /** Everything of Docker's and ours ends without a word, and what a boot forgets is gone. */
 async function powerCut(t: Test, host: CalicoHost): Promise<void> {
