@@ -9,6 +9,7 @@ import {
   type DockerInventory,
   type StartAgain,
 } from './docker/index.js';
+import { watched } from './failpoints.js';
 import { followInventory } from './follow-inventory.js';
 import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
@@ -95,7 +96,7 @@ async function start(options: DaemonCoreOptions, closers: Closers): Promise<Daem
     configured: config.datastore,
     recorded,
   });
-  const store = await openStore(chosen, config.stateDir, log);
+  const store = watched(config, 'datastore', await openStore(chosen, config.stateDir, log));
   closers.add(() => store.close());
   await refuseExchangedStore(
     store,
@@ -103,9 +104,9 @@ async function start(options: DaemonCoreOptions, closers: Closers): Promise<Daem
     config,
     signal,
   );
-  const netlink = createKernelNetlink({ log });
+  const netlink = watched(config, 'netlink', createKernelNetlink({ log }));
   closers.add(() => netlink.close());
-  const nft = await createNft({ log });
+  const nft = watched(config, 'nft', await createNft({ log }));
   closers.add(() => nft.close());
   const hold = await takeNodeName(options, store, uuid);
   closers.add(() => hold.stop());
@@ -195,7 +196,7 @@ async function wire(
   await agent.start(signal);
   followInventory({ options, store, plugin, inventory, uuid });
   const reconciler = createReconciler({
-    ports: reconcilePorts({ plugin, netlink, inventory, hold, store, node }),
+    ports: reconcilePorts({ plugin, netlink, inventory, hold, store, node, hostUuid: uuid }),
     node,
     hostUuid: uuid,
     reclaim: config.reclaim.enabled ? 'on' : 'off',

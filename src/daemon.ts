@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
 import type { DaemonConfig, NetworkScope } from './config/index.js';
@@ -13,6 +13,7 @@ import {
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
+import { keepScope } from './keep-scope.js';
 import type { LocalServices } from './local-services.js';
 import type { Pending } from './reconcile/index.js';
 import { createPluginServer, type CallObserver, type PluginServer } from './rpc/index.js';
@@ -236,16 +237,4 @@ async function keepTrying(
     await sleep(pause, signal);
   }
   throw new Fault('internal', 'invariant broken: back-off ended');
-}
-
-/** While networks exist their scope is on file: the next start must not answer another one. */
-function keepScope(stateDir: string, scope: NetworkScope, networks: number): void {
-  const path = scopeFile(stateDir);
-  if (networks === 0) rmSync(path, { force: true });
-  else if (!existsSync(path)) writeFileSync(path, scope, { mode: 0o600 });
-}
-
-/** Where `keepScope` writes. */
-export function scopeFile(stateDir: string): string {
-  return join(stateDir, 'network-scope');
 }

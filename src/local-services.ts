@@ -122,6 +122,18 @@ function declareSeries(metrics: Metrics, { core }: LocalServicesOptions): CallOb
   gauge('agent', 'in_sync', '1 while the kernel is as it should be.', ({ agent }) =>
     agent.status().state === 'in-sync' ? 1 : 0,
   );
+  gauge(
+    'reconcile',
+    'unproven',
+    'Addresses, endpoints and networks that may be left over and are not proven unused.',
+    ({ reconciler }) => reconciler.report()?.unproven.length ?? 0,
+  );
+  gauge(
+    'reconcile',
+    'freed',
+    'Leftovers that were freed since the start.',
+    ({ reconciler }) => reconciler.report()?.freedInAll ?? 0,
+  );
   return ({ method, result, durationMs }) => calls.observe(durationMs / 1000, { method, result });
 }
 

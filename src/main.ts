@@ -1,4 +1,4 @@
-import { createLog, isFault, messageOf, type Log } from './base/index.js';
+import { armFailpointsByFile, createLog, isFault, messageOf, type Log } from './base/index.js';
 import {
   checkConfig,
   findScope,
@@ -7,7 +7,8 @@ import {
   systemInputs,
   type ConfigInputs,
 } from './config/index.js';
-import { scopeFile, startDaemon } from './daemon.js';
+import { startDaemon } from './daemon.js';
+import { scopeFile } from './keep-scope.js';
 import { VERSION } from './version.js';
 
 const HELP = `calico-libnetwork: Calico networking and addresses for Docker containers, one daemon per host.
@@ -48,6 +49,7 @@ async function run(inputs: ConfigInputs): Promise<number | undefined> {
     log.info('disabled by configuration (enabled: false)');
     return 0;
   }
+  if (config.failpointFile !== '') armFailpointsByFile(config.failpointFile);
   const scope = findScope(inputs, config.scope);
   refuseChangedScope(scope, inputs.readFile(scopeFile(config.stateDir))?.trim());
   const daemon = await startDaemon({

@@ -20,6 +20,7 @@ export interface ReconcilePartners {
   readonly hold: NodeHold;
   readonly store: Store;
   readonly node: string;
+  readonly hostUuid: string;
 }
 
 /** Wiring: what the reconciler asks of allocator, driver, kernel and Docker. */
@@ -39,7 +40,7 @@ export function reconcilePorts(partners: ReconcilePartners): ReconcilePorts {
 }
 
 async function candidates(
-  { plugin, node }: ReconcilePartners,
+  { plugin, node, hostUuid }: ReconcilePartners,
   signal: AbortSignal,
 ): Promise<readonly Candidate[]> {
   const byHandle = new Map<string, Candidate>();
@@ -74,7 +75,17 @@ async function candidates(
       interfaceName: endpoint.interfaceName,
       kept: false,
     }));
-  return [...byHandle.values(), ...alone];
+  return [...byHandle.values(), ...alone, ...networkCandidates(plugin, node, hostUuid)];
+}
+
+/** A network's record names the node alone; whoever holds the node's name answers for it. */
+function networkCandidates(plugin: PluginCore, node: string, hostUuid: string): Candidate[] {
+  return plugin.driver.networks.own().map(({ network: { networkId }, revision }) => ({
+    id: `network ${networkId.slice(0, 12)}`,
+    ...{ node, hostUuid, revision, networkId },
+    addresses: [],
+    kept: false,
+  }));
 }
 
 async function kernelEvidence(
@@ -143,7 +154,15 @@ async function free(
 ): Promise<Freed> {
   const { allocator } = plugin.ipam;
   const { endpoints } = plugin.driver;
-  const { handle, endpointId } = candidate;
+  const { handle, endpointId, networkId } = candidate;
+  if (networkId !== undefined) {
+    const known = plugin.driver.networks
+      .own()
+      .find(({ network }) => network.networkId === networkId);
+    if (known?.revision !== candidate.revision) return 'changed';
+    await plugin.driver.networks.delete(networkId, { signal });
+    return 'freed';
+  }
   if (handle === undefined) {
     if (endpointId === undefined || plugin.book.get(endpointId)?.revision !== candidate.revision)
       return 'changed';

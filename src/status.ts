@@ -1,7 +1,7 @@
 import type { Fault } from './base/index.js';
 import type { DaemonConfig } from './config/index.js';
 import type { DaemonCore } from './daemon-core.js';
-import type { Pending } from './reconcile/index.js';
+import type { PassReport, Pending } from './reconcile/index.js';
 
 export interface StatusParts {
   readonly config: DaemonConfig;
@@ -76,6 +76,13 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       table,
     },
     decisions,
-    leftovers: reconciler.report() ?? 'not looked yet',
+    leftovers: describeLeftovers(reconciler.report()),
+    unprovenLeftovers: reconciler.report()?.unproven ?? [],
   };
+}
+
+function describeLeftovers(report: PassReport | undefined): unknown {
+  if (report === undefined) return 'not looked yet';
+  const { at, freedInAll, failed, waiting } = report;
+  return { lookedAt: new Date(at).toISOString(), freed: freedInAll, failed, waiting };
 }

@@ -2,6 +2,7 @@ export * from './abort.js';
 export * from './backoff.js';
 export * from './clock.js';
 export * from './exec.js';
+export * from './failpoint.js';
 export * from './fault.js';
 export * from './invariant.js';
 export * from './log.js';

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { failpoint } from './failpoint.js';
 import { Fault, messageOf } from './fault.js';
 
 /** A journal with fewer lines is never written anew. */
@@ -71,6 +72,7 @@ export class RecordJournal {
   }
 
   #append(line: Line): void {
+    failpoint('journal.append:before');
     const text = Buffer.from(`${this.#torn ? '\n' : ''}${JSON.stringify(line)}\n`);
     try {
       this.#file ??= openSync(this.#path, 'a', 0o600);
@@ -79,6 +81,7 @@ export class RecordJournal {
       if (written !== text.length) throw new Error(`${written} of ${text.length} bytes written`);
       this.#torn = false;
       this.#lines += 1;
+      failpoint('journal.append:after');
     } catch (error) {
       throw new Fault('unavailable', `cannot write ${this.#path}: ${messageOf(error)}`, {
         reason: 'journal',

@@ -52,6 +52,7 @@ type Plain = Pick<
   | 'bootWaitMs'
   | 'callTimeoutMs'
   | 'deleteTimeoutMs'
+  | 'failpointFile'
   | 'dataplane'
   | 'networkingBackend'
   | 'hostReach'

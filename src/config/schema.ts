@@ -50,6 +50,7 @@ export const daemonSchema = Type.Object({
   bootWaitMs: count(120_000, 60 * MINUTE, 'longest wait for the datastore after a start'),
   callTimeoutMs: count(20_000, 10 * MINUTE, "bound of Docker's calls"),
   deleteTimeoutMs: count(2000, 10 * MINUTE, "bound of Docker's calls that undo"),
+  failpointFile: text('', 'for tests: a file that says at which step the daemon is to end itself'),
   reclaim: flag(true, 'free what crashes left over'),
   'reclaim.minimumAge': duration('10m', 'how long something must be unused before it is freed'),
   dataplane: choice(

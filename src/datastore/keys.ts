@@ -33,6 +33,12 @@ export const hostRecordKey = (node: string): string => `${hostRecordPrefix}${nod
 /** Held by a lease: who uses the node name now. */
 export const nodeHoldKey = (node: string): string => `${DOCKER}/holds/${node}`;
 
+/** The folder that tells what a key holds: `assignment`, `handle`, `workloadendpoints`, `networks` … */
+export function kindOfKey(key: string): string {
+  const parts = key.split('/');
+  return parts[parts[2] === 'resources' ? 5 : 4] ?? '';
+}
+
 /** `10.0.0.0-26`, the form of a CIDR inside an IPAM key. */
 export function cidrSegment(cidr: Cidr): string {
   return `${cidr.base}-${cidr.prefix}`;

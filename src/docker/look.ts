@@ -4,6 +4,7 @@ import type { Engine } from './engine.js';
 /** Everything that Docker holds of ours at one time, whichever of its two lists says so. */
 export interface DockerLook {
   readonly engineId: string;
+  /** Of whatever driver: one of ours may be listed under an older name of the driver. */
   readonly networkIds: ReadonlySet<string>;
   readonly endpointIds: ReadonlySet<string>;
   /** Addresses in use on our networks, as Docker prints them. */
@@ -18,7 +19,8 @@ export async function lookAt(
   engine: Engine,
   isOurs: (network: DockerNetwork) => boolean,
 ): Promise<DockerLook> {
-  const networkIds = (await engine.networks()).filter(isOurs).map((network) => network.id);
+  const networks = await engine.networks();
+  const ours = networks.filter(isOurs).map(({ id }) => id);
   const endpointIds = new Set<string>();
   const addresses = new Set<string>();
   const add = (entry: {
@@ -28,7 +30,12 @@ export async function lookAt(
     if (entry.endpointId !== '') endpointIds.add(entry.endpointId);
     for (const address of entry.addresses) addresses.add(address);
   };
-  for (const endpoint of await engine.endpoints(networkIds)) add(endpoint);
-  for (const id of networkIds) for (const entry of (await engine.attachments(id)) ?? []) add(entry);
-  return { engineId: engine.identity.id, networkIds: new Set(networkIds), endpointIds, addresses };
+  for (const endpoint of await engine.endpoints(ours)) add(endpoint);
+  for (const id of ours) for (const entry of (await engine.attachments(id)) ?? []) add(entry);
+  return {
+    engineId: engine.identity.id,
+    networkIds: new Set(networks.map(({ id }) => id)),
+    endpointIds,
+    addresses,
+  };
 }

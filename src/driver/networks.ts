@@ -72,6 +72,14 @@ export class Networks {
     return [...this.#known.values()].map(({ network }) => network);
   }
 
+  /** Those that Docker made on this host, with the revision of their record. */
+  own(): readonly StoredNetwork[] {
+    const { node } = this.#options;
+    return [...this.#known.values()].filter(
+      ({ network }) => network.hosts[node] === network.networkId,
+    );
+  }
+
   /** Undefined when neither this host nor the store knows it. */
   async find(networkId: string, options: CallOptions): Promise<Network | undefined> {
     const known = this.#known.get(networkId);

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault, messageOf } from '../base/index.js';
+import { failpoint, Fault, messageOf } from '../base/index.js';
 
 /** Calls that Docker makes once and forgets, whatever we answer (protocol §0.14). */
 export const pendingKinds = [
@@ -80,6 +80,7 @@ export async function storeWork(directory: string, work: PendingWork): Promise<v
     } finally {
       await file.close();
     }
+    failpoint('pending.store:before');
     await rename(temporary, join(directory, `${work.id}${SUFFIX}`));
     const folder = await open(directory, 'r');
     try {
@@ -87,6 +88,7 @@ export async function storeWork(directory: string, work: PendingWork): Promise<v
     } finally {
       await folder.close();
     }
+    failpoint('pending.store:after');
   } catch (error) {
     await rm(temporary, { force: true });
     throw folderFault(directory, error);
@@ -95,6 +97,7 @@ export async function storeWork(directory: string, work: PendingWork): Promise<v
 
 /** Needs no sync: work that comes back after a power cut is done once more, and finds nothing to do. */
 export async function removeWork(directory: string, id: string): Promise<void> {
+  failpoint('pending.remove:before');
   try {
     await rm(join(directory, `${id}${SUFFIX}`), { force: true });
   } catch (error) {

@@ -19,6 +19,8 @@ export type NotYet =
   | 'too-young'
   /** Docker has the endpoint or the address in one of its lists. */
   | 'live-endpoint'
+  /** Docker has the network. */
+  | 'live-network'
   | 'interface-exists'
   /** The container's network namespace is still there. */
   | 'namespace-exists'
@@ -35,14 +37,15 @@ export const notYetReasons: readonly NotYet[] = [
   'first-minute',
   'too-young',
   'live-endpoint',
+  'live-network',
   'interface-exists',
   'namespace-exists',
   'seen-once',
 ];
 
-/** Something in the store that may be left over: an address, an endpoint, or both together. */
+/** Something in the store that may be left over: an address, an endpoint, both together, or a network. */
 export interface Candidate {
-  /** Stable name: the address, or the endpoint's id. */
+  /** Stable name: the address, the endpoint's id, or the network's. */
   readonly id: string;
   /** IPAM handle of the address; absent for an endpoint that has none any more. */
   readonly handle?: string;
@@ -54,6 +57,8 @@ export interface Candidate {
   readonly addresses: readonly Address[];
   readonly endpointId?: string;
   readonly interfaceName?: string;
+  /** Docker's NetworkID, of a network. */
+  readonly networkId?: string;
   /** Milliseconds since the epoch; undefined when nobody wrote it down. */
   readonly claimedAt?: number;
   readonly kept: boolean;
@@ -62,6 +67,7 @@ export interface Candidate {
 /** One look at Docker, as far as proofs need it; undefined while Docker cannot be asked. */
 export interface DockerEvidence {
   readonly engineId: string;
+  readonly networkIds: ReadonlySet<string>;
   readonly endpointIds: ReadonlySet<string>;
   /** Canonical texts. */
   readonly addresses: ReadonlySet<string>;
@@ -172,6 +178,9 @@ export function inUse(candidate: Candidate, evidence: Evidence): Verdict | undef
   const age = claimedAt === undefined ? minimumAge : now - claimedAt;
   if (age >= 0 && age < minimumAge)
     return no('too-young', `${id}: taken ${Math.round(age / 1000)} s ago`);
+  const { networkId } = candidate;
+  if (networkId !== undefined && docker?.networkIds.has(networkId) === true)
+    return no('live-network', `${id}: Docker lists the network`);
   const known = endpointId !== undefined && docker?.endpointIds.has(endpointId) === true;
   const address = texts.find((text) => docker?.addresses.has(text) === true);
   if (known || address !== undefined) {

@@ -1,7 +1,7 @@
 import { deadline, Fault, messageOf, sleep, toFault, type Clock, type Log } from '../base/index.js';
 import type { DockerLook } from '../docker/index.js';
 import { Address } from '../model/index.js';
-import { findLeftovers, type Sightings } from './leftovers.js';
+import { findLeftovers, type Sightings, type Waiting } from './leftovers.js';
 import type { ReconcilePorts } from './ports.js';
 import type { Candidate, DockerEvidence, NotYet } from './proof.js';
 
@@ -22,8 +22,16 @@ export interface PassReport {
   readonly freed: readonly Candidate[];
   /** How many are left alone for which reason. */
   readonly waiting: Readonly<Partial<Record<NotYet, number>>>;
+  /** What may be left over but is not proven, at most `MOST_SHOWN` of it, each with the reason. */
+  readonly unproven: readonly {
+    readonly what: string;
+    readonly reason: NotYet;
+    readonly why: string;
+  }[];
   /** Proven, but the release failed or came too late. */
   readonly failed: number;
+  /** Candidates that were freed since the start. */
+  readonly freedInAll: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
@@ -47,6 +55,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const startedAt = clock.monotonic();
   let sightings: Sightings = new Map();
   let report: PassReport | undefined;
+  let freedInAll = 0;
 
   async function pass(signal: AbortSignal): Promise<PassReport> {
     const bound = deadline(PASS_MS, signal);
@@ -61,7 +70,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
     const waiting: Partial<Record<NotYet, number>> = {};
     for (const { reason } of findings.waiting) waiting[reason] = (waiting[reason] ?? 0) + 1;
-    report = { freed, waiting, failed: findings.free.length - freed.length, at: clock.now() };
+    freedInAll += freed.length;
+    report = {
+      ...{ freed, waiting, freedInAll },
+      unproven: unproven(findings.waiting),
+      failed: findings.free.length - freed.length,
+      at: clock.now(),
+    };
     return report;
   }
 
@@ -83,6 +98,17 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   return { pass, run, report: () => report };
+}
+
+/** Reasons that show that it is in use, or nobody's business here: it is no candidate at all. */
+const NOT_LEFT: readonly NotYet[] = ['live-endpoint', 'live-network', 'kept', 'not-ours'];
+const MOST_SHOWN = 50;
+
+function unproven(waiting: readonly Waiting[]): PassReport['unproven'] {
+  return waiting
+    .filter(({ reason }) => !NOT_LEFT.includes(reason))
+    .slice(0, MOST_SHOWN)
+    .map(({ candidate, reason, message }) => ({ what: candidate.id, reason, why: message }));
 }
 
 async function gather(
@@ -125,7 +151,8 @@ async function lookOrUndefined(
     return undefined;
   }
   const addresses = [...look.addresses].map((text) => Address.tryParse(text)?.toString() ?? text);
-  return { engineId: look.engineId, endpointIds: look.endpointIds, addresses: new Set(addresses) };
+  const { engineId, networkIds, endpointIds } = look;
+  return { engineId, networkIds, endpointIds, addresses: new Set(addresses) };
 }
 
 async function freeOne(

@@ -5,6 +5,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { TSchema } from 'typebox';
 import {
   deadline,
+  failpoint,
   within,
   Fault,
   messageOf,
@@ -151,6 +152,7 @@ function addRoute(
     const started = options.clock.monotonic();
     let answer: PluginReply;
     let fault: Fault | undefined;
+    failpoint(`rpc.${name}:received`);
     try {
       const value = await within(method.boundMs, [], (signal) =>
         answerOf(method.run(request.body, signal), signal, name),
@@ -163,6 +165,7 @@ function addRoute(
     const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
     logCall(options.log, name, request.body, durationMs, fault);
     tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
+    failpoint(`rpc.${name}:answering`);
     return options.send(reply, answer);
   });
 }

@@ -293,7 +293,7 @@ t.test(
     await inventory.ready(soon());
     const look = await inventory.look(soon());
     t.equal(look.engineId, 'ENGINE:ONE');
-    t.same([...look.networkIds], ['n1']);
+    t.same([...look.networkIds], ['n1', 'n4']);
     t.same([...look.endpointIds].sort(), ['e-stale', 'e1']);
     t.same([...look.addresses].sort(), ['10.77.0.2', '10.77.0.7', 'fd00::2']);
     api.failing.add('/networks/n1');

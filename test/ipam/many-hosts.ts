@@ -5,6 +5,7 @@ import { Allocator, Catalog, parsePoolId } from '../../src/ipam/index.js';
 import type { Address } from '../../src/model/index.js';
 import { createFaultyStore } from '../fixtures/faulty-store.js';
 import { createMemoryStore } from '../fixtures/memory-store.js';
+import { randomFrom } from '../fixtures/random-from.js';
 import { clusterOf, takenAddresses } from '../fixtures/stored-objects.js';
 
 interface SimulatedHost {
@@ -34,15 +35,6 @@ async function startHost(store: Store, node: string): Promise<SimulatedHost> {
   });
   await allocator.load({});
   return { allocator, stop: () => syncer.stop() };
-}
-
-/** A small generator with a seed, so that a failure can be run again. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 for (const seed of [1, 7, 42]) {

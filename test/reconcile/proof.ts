@@ -33,7 +33,7 @@ const evidence: Evidence = {
   node: 'node1',
   hostUuid: UUID,
   holdsNodeName: true,
-  docker: { engineId: 'E', endpointIds: new Set(), addresses: new Set() },
+  docker: { engineId: 'E', networkIds: new Set(), endpointIds: new Set(), addresses: new Set() },
   recordedEngineId: 'E',
   kernel: {
     interfaceNames: new Set(['eth0']),
@@ -47,6 +47,7 @@ const evidence: Evidence = {
 };
 const docker = evidence.docker ?? {
   engineId: '',
+  networkIds: new Set<string>(),
   endpointIds: new Set<string>(),
   addresses: new Set<string>(),
 };
@@ -82,6 +83,7 @@ t.test('each clause alone keeps it, with its own reason', async (t) => {
     ['first-minute', {}, { startedAt: 100 * MINUTE - 59_999 }],
     ['too-young', { claimedAt: 91 * MINUTE }, {}],
     ['live-endpoint', {}, { docker: { ...docker, endpointIds: new Set(['e1']) } }],
+    ['live-network', { networkId: 'n1' }, { docker: { ...docker, networkIds: new Set(['n1']) } }],
     ['live-endpoint', {}, { docker: { ...docker, addresses: new Set(['10.0.0.5']) } }],
     ['interface-exists', {}, { kernel: { ...kernel, interfaceNames: new Set(['cali1']) } }],
     ['interface-exists', {}, { kernel: { ...kernel, routedAddresses: new Set(['10.0.0.5']) } }],
