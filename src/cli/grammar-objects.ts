@@ -38,7 +38,8 @@ Examples:
       natOutgoing: true
     EOF
 
-Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool and profile.`,
+Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool, profile,
+policy and hostEndpoint.`,
     );
   }
 }
@@ -54,7 +55,7 @@ function addGet(program: Command, io: Io, finish: Finish): void {
   )
     .argument(
       '[kind]',
-      'ipPool, ipReservation, node, profile, workloadEndpoint, clusterInformation',
+      'ipPool, node, profile, networkPolicy, globalNetworkPolicy, tier, networkSet, globalNetworkSet, hostEndpoint, workloadEndpoint, ipReservation, clusterInformation, stagedNetworkPolicy, stagedGlobalNetworkPolicy',
     )
     .argument('[name...]', 'all when left out')
     .option('-A, --all-namespaces', 'objects of every namespace')
@@ -98,6 +99,7 @@ Examples:
   $ calicoctl delete -f pool.yaml --skip-not-exists
 
 A pool is disabled first and its blocks are released; addresses in use stay valid.
-A node goes with its endpoints, addresses and blocks; its daemon must have been stopped.`,
+A node goes with its endpoints, addresses and blocks; its daemon must have been stopped.
+A tier goes only when no policy is in it.`,
     );
 }
