@@ -1,0 +1,96 @@
+import t from 'tap';
+import { families, type Family, type Rule } from '../../../src/model/index.js';
+import { judgeEndpoint, type World } from '../../../src/model/verdict/index.js';
+import type { CasePacket, RuleCase } from '../../fixtures/rule-case.js';
+import { ruleCases } from '../../fixtures/rule-cases.js';
+import { allow, packetOf, policy, verdictWorld } from '../../fixtures/verdict-world.js';
+
+function worldWith({ namespace }: RuleCase, ingress: readonly Rule[]): World {
+  const selector = "role == 'target'";
+  const owner = namespace === undefined ? {} : { namespace };
+  return verdictWorld({ policies: [policy('p', { selector, ingress, ...owner })] });
+}
+
+function verdictOf(world: World, family: Family, [from, protocol, ports]: CasePacket): string {
+  const workload = world.workloads.find(({ name }) => name === 'target');
+  if (workload === undefined) throw new Error('no target');
+  const packet = packetOf(family, from, 'target', protocol, ports);
+  const at = { direction: 'Ingress', stage: 'normal' } as const;
+  return judgeEndpoint(world, { kind: 'workload', workload }, packet, at)?.verdict ?? 'nothing';
+}
+
+for (const each of ruleCases) {
+  for (const family of each.families ?? families) {
+    t.test(`IPv${family}: ${each.name}`, async (t) => {
+      const allows = worldWith(each, [{ action: 'Allow', ...each.rule }]);
+      const denies = worldWith(each, [{ action: 'Deny', ...each.rule }, allow()]);
+      for (const packet of each.matches) {
+        const shown = JSON.stringify(packet);
+        t.equal(verdictOf(allows, family, packet), 'allow', `matches ${shown}`);
+        t.equal(verdictOf(denies, family, packet), 'deny', `matches ${shown}`);
+      }
+      for (const packet of each.misses) {
+        const shown = JSON.stringify(packet);
+        t.equal(verdictOf(allows, family, packet), 'deny', `does not match ${shown}`);
+        t.equal(verdictOf(denies, family, packet), 'allow', `does not match ${shown}`);
+      }
+    });
+  }
+}
+
+t.test('every member of a rule has a case that it matches and one that it does not', async (t) => {
+  const members = (rule: object): string[] =>
+    Object.entries(rule).flatMap(([name, value]: [string, unknown]) =>
+      name === 'source' || name === 'destination'
+        ? Object.keys(value as object).map((member) => `${name}.${member}`)
+        : [name],
+    );
+  const seen = (packets: 'matches' | 'misses'): Set<string> =>
+    new Set(
+      ruleCases.filter((each) => each[packets].length > 0).flatMap(({ rule }) => members(rule)),
+    );
+  for (const member of [
+    ...['ipVersion', 'protocol', 'notProtocol', 'icmp', 'notICMP', 'source.nets'],
+    ...['source.notNets', 'source.selector', 'source.notSelector', 'source.namespaceSelector'],
+    ...['source.ports', 'source.notPorts', 'destination.nets', 'destination.notNets'],
+    ...['destination.selector', 'destination.notSelector', 'destination.ports'],
+    'destination.notPorts',
+  ]) {
+    t.ok(seen('matches').has(member), `${member} matches something`);
+    t.ok(seen('misses').has(member), `${member} misses something`);
+  }
+});
+
+t.test('what cannot be understood in a profile fails closed', async (t) => {
+  const bad: Omit<Rule, 'action'>[] = [
+    { protocol: 'PIGEON' },
+    { notProtocol: 0 },
+    { http: {} },
+    { source: { selector: 'a ==' } },
+    { source: { notSelector: 'a ==' } },
+    { source: { namespaceSelector: '(' } },
+    { source: { nets: ['banana'] } },
+    { source: { notNets: ['banana'] } },
+    { destination: { ports: [80] } },
+    { protocol: 'ICMP', destination: { notPorts: [80] } },
+    { protocol: 'TCP', destination: { ports: ['9:2'] } },
+    { protocol: 'TCP', destination: { ports: ['a b'] } },
+    { icmp: { type: 8 }, protocol: 'TCP' },
+    { notICMP: { type: 8 } },
+    { source: { services: { name: 'x' } } },
+    { source: { serviceAccounts: { names: ['x'] } } },
+  ];
+  const verdict = (rules: readonly Rule[]): string => {
+    const base = verdictWorld();
+    const profile = { name: 'open', ingress: rules, egress: [], labelsToApply: {} };
+    const world = { ...base, profiles: [profile] };
+    const [protocol, ports] = ['tcp', { dport: 80 }] as const;
+    return verdictOf(world, 4, ['stranger', protocol, ports]);
+  };
+  for (const rule of bad) {
+    const matching = rule.protocol === undefined || rule.protocol === 'TCP';
+    t.equal(verdict([{ action: 'Allow', ...rule }]), 'deny', `allow ${JSON.stringify(rule)}`);
+    if (!matching && rule.protocol !== 'PIGEON') continue;
+    t.equal(verdict([{ action: 'Deny', ...rule }, allow()]), 'deny', JSON.stringify(rule));
+  }
+});
