@@ -44,7 +44,7 @@ export interface Decision {
   readonly logged: readonly (PolicyRef | { readonly profile: string })[];
 }
 
-/** What becomes of a flow on one host or on its whole way; the last decision is the one that counts. */
+/** What becomes of a flow on one host or on its whole way; the first denial is what counts. */
 export interface FlowVerdict {
   readonly verdict: Verdict;
   readonly decisions: readonly Decision[];

@@ -33,13 +33,27 @@ const ICMPV6 = 58;
 const NEIGHBOUR_TYPES = [130, 131, 132, 133, 135, 136, 143];
 
 /** What becomes of the first packet of a flow on one host, step by step (node-agent §5.1 and §5.6). */
-export function judgeAtHost(world: World, flow: HostFlow): FlowVerdict {
+export function judgeAtHost(
+  world: World,
+  flow: HostFlow,
+  { toTheEnd = false }: JudgeOptions = {},
+): FlowVerdict {
   const decisions: Decision[] = [];
   for (const decision of steps(world, flow)) {
     decisions.push(decision);
-    if (decision.verdict === 'deny') return { verdict: 'deny', decisions };
+    if (decision.verdict === 'deny' && !toTheEnd) break;
   }
-  return { verdict: 'allow', decisions };
+  return { verdict: verdictOf(decisions), decisions };
+}
+
+export interface JudgeOptions {
+  /** Also what those would say whom the packet does not reach, because it was denied before. */
+  readonly toTheEnd?: boolean;
+}
+
+/** One denial on the way is enough. */
+export function verdictOf(decisions: readonly Decision[]): Verdict {
+  return decisions.some(({ verdict }) => verdict === 'deny') ? 'deny' : 'allow';
 }
 
 function* steps(world: World, flow: HostFlow): Generator<Decision> {

@@ -1,6 +1,12 @@
 import type { Decision, FlowVerdict } from './decision.js';
 import type { HostInterface } from './host-endpoints.js';
-import { judgeAtHost, type Gate, type HostFlow } from './host-verdict.js';
+import {
+  judgeAtHost,
+  verdictOf,
+  type Gate,
+  type HostFlow,
+  type JudgeOptions,
+} from './host-verdict.js';
 import type { Packet, Workload, World } from './world.js';
 
 /** One end of a flow, anywhere in the cluster or beyond it. */
@@ -20,14 +26,14 @@ export interface TracedFlow {
  * What becomes of a flow on its whole way: at the host of its source, then at that of its destination.
  * Addresses count as they stand in the packet: masquerading and published ports are not considered.
  */
-export function traceFlow(world: World, flow: TracedFlow): FlowVerdict {
+export function traceFlow(world: World, flow: TracedFlow, options: JudgeOptions = {}): FlowVerdict {
   const decisions: Decision[] = [];
   for (const hop of hopsOf(world, flow)) {
-    const result = judgeAtHost(world, hop);
+    const result = judgeAtHost(world, hop, options);
     decisions.push(...result.decisions);
-    if (result.verdict === 'deny') return { verdict: 'deny', decisions };
+    if (result.verdict === 'deny' && options.toTheEnd !== true) break;
   }
-  return { verdict: 'allow', decisions };
+  return { verdict: verdictOf(decisions), decisions };
 }
 
 function hopsOf(world: World, { from, to, packet }: TracedFlow): HostFlow[] {

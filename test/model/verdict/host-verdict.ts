@@ -281,6 +281,15 @@ t.test('containers and their own host', async (t) => {
     to: process,
   });
   t.equal(discovery.verdict, 'allow', 'neighbour discovery always');
+  const others = [
+    { protocol: 'tcp', type: 135 },
+    { protocol: 'ping', type: 128 },
+  ] as const;
+  for (const { protocol, type } of others) {
+    const packet = { ...packetOf(6, 'web', 'node1', protocol, { type }), icmpType: type };
+    const flow = { node: 'node1', packet, from: container(shut, 'web'), to: process };
+    t.equal(judgeAtHost(shut, flow).verdict, 'deny', `${protocol} is not`);
+  }
 });
 
 t.test('hosts of the cluster reach containers if they are to', async (t) => {

@@ -72,25 +72,27 @@ t.test('what cannot be understood in a profile fails closed', async (t) => {
     { source: { nets: ['banana'] } },
     { source: { notNets: ['banana'] } },
     { destination: { ports: [80] } },
-    { protocol: 'ICMP', destination: { notPorts: [80] } },
+    { protocol: 47, destination: { ports: [80] } },
+    { protocol: 47, destination: { notPorts: [80] } },
     { protocol: 'TCP', destination: { ports: ['9:2'] } },
     { protocol: 'TCP', destination: { ports: ['a b'] } },
     { icmp: { type: 8 }, protocol: 'TCP' },
     { notICMP: { type: 8 } },
+    { notICMP: {}, protocol: 'ICMP' },
     { source: { services: { name: 'x' } } },
     { source: { serviceAccounts: { names: ['x'] } } },
   ];
-  const verdict = (rules: readonly Rule[]): string => {
-    const base = verdictWorld();
-    const profile = { name: 'open', ingress: rules, egress: [], labelsToApply: {} };
-    const world = { ...base, profiles: [profile] };
-    const [protocol, ports] = ['tcp', { dport: 80 }] as const;
-    return verdictOf(world, 4, ['stranger', protocol, ports]);
-  };
   for (const rule of bad) {
-    const matching = rule.protocol === undefined || rule.protocol === 'TCP';
-    t.equal(verdict([{ action: 'Allow', ...rule }]), 'deny', `allow ${JSON.stringify(rule)}`);
-    if (!matching && rule.protocol !== 'PIGEON') continue;
-    t.equal(verdict([{ action: 'Deny', ...rule }, allow()]), 'deny', JSON.stringify(rule));
+    const world = (rules: readonly Rule[]): World => ({
+      ...verdictWorld(),
+      profiles: [{ name: 'open', ingress: rules, egress: [], labelsToApply: {} }],
+    });
+    const protocol = rule.protocol === 47 ? 47 : rule.protocol === 'ICMP' ? 'icmp' : 'tcp';
+    const packet: CasePacket = ['stranger', protocol];
+    const shown = JSON.stringify(rule);
+    const allows = world([{ action: 'Allow', ...rule }]);
+    t.equal(verdictOf(allows, 4, packet), 'deny', `allows nobody: ${shown}`);
+    const denies = world([{ action: 'Deny', ...rule }, allow()]);
+    t.equal(verdictOf(denies, 4, packet), 'deny', `denies: ${shown}`);
   }
 });

@@ -1,5 +1,10 @@
 import t from 'tap';
-import { traceFlow, type FlowEnd, type World } from '../../../src/model/verdict/index.js';
+import {
+  outerInterface,
+  traceFlow,
+  type FlowEnd,
+  type World,
+} from '../../../src/model/verdict/index.js';
 import {
   addressOf,
   allow,
@@ -49,6 +54,35 @@ t.test('the first denial ends it', async (t) => {
     policies: [policy('out', { types: ['Egress'], selector: "role == 'web'" })],
   });
   t.same(trace(world, 'prodWeb', 'target'), ['node2:prod/prodWeb:Egress', 'deny']);
+  const packet = packetOf(4, 'prodWeb', 'target', 'tcp');
+  const flow = { from: end(world, 'prodWeb'), to: end(world, 'target'), packet };
+  const whole = traceFlow(world, flow, { toTheEnd: true });
+  t.equal(whole.verdict, 'deny');
+  t.same(
+    whole.decisions.map(({ verdict }) => verdict),
+    ['deny', 'allow'],
+    'what the other end would say is told when asked for',
+  );
+});
+
+t.test('the interface to the outside is the one that a host endpoint expects', async (t) => {
+  const hostEndpoint = (name: string, node: string, interfaceName: string, address?: string) => ({
+    name,
+    node,
+    interfaceName,
+    expectedIPs: address === undefined ? [] : [address],
+    profiles: [],
+    ports: [],
+    labels: {},
+  });
+  const of = (...hostEndpoints: ReturnType<typeof hostEndpoint>[]): string =>
+    outerInterface(verdictWorld({ hostEndpoints }), 'node1').name;
+  t.equal(of(), '');
+  t.equal(of(hostEndpoint('a', 'node2', 'eth9')), '', 'of another node');
+  t.equal(of(hostEndpoint('a', 'node1', '*')), '', 'of every interface');
+  t.equal(of(hostEndpoint('b', 'node1', 'eth2'), hostEndpoint('a', 'node1', 'eth1')), 'eth1');
+  const expected = hostEndpoint('b', 'node1', 'eth2', '172.16.60.215');
+  t.equal(of(hostEndpoint('a', 'node1', 'eth1', '192.0.2.9'), expected), 'eth2');
 });
 
 t.test('host endpoints of both hosts are asked', async (t) => {
