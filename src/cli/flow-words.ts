@@ -55,12 +55,12 @@ export function workloadLabel({ namespace, name, containerName }: KnownWorkload)
   return containerName === '' ? `${namespace}/${name}` : `${containerName} (${namespace}/${name})`;
 }
 
-function workloadEnd(workload: KnownWorkload): NamedEnd {
+export function workloadEnd(workload: KnownWorkload): NamedEnd {
   const label = `endpoint ${workloadLabel(workload)}`;
   return { end: { type: 'workload', workload }, label, addresses: workload.addresses };
 }
 
-function hostEnd(node: string, addresses: readonly Address[]): NamedEnd {
+export function hostEnd(node: string, addresses: readonly Address[]): NamedEnd {
   return { end: { type: 'host', node }, label: `host ${node}`, addresses };
 }
 

@@ -9,11 +9,14 @@ import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '..
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
 import { lockOutWarning, policyTierCheck } from '../policy-checks.js';
 import { poolCheck } from '../pool-checks.js';
-import { withObjects, type SharedOptions } from '../session.js';
+import type { SharedOptions } from '../session.js';
+import { withTrial } from '../trial.js';
 
 export interface WriteOptions extends SharedOptions {
   readonly filename: string;
   readonly skipExists?: boolean;
+  /** Tell what would change, and write nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** create, apply, replace: every object of the input, in order, each on its own. */
@@ -25,7 +28,7 @@ export async function writeCommand(
   const manifests = await readInput(io, options);
   if (manifests.length === 0) return reportWrites(io, verb, []);
   const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
-  return withObjects(io, options, async (objects) => {
+  return withTrial(io, options, async (objects) => {
     await ensureInitialized(io, objects.store, call);
     const outcomes: Outcome[] = [];
     for (const manifest of manifests) {

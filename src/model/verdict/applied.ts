@@ -1,6 +1,7 @@
-import type { HostEndpoint, NetworkPolicy, PolicyDirection, Tier } from '../index.js';
+import type { HostEndpoint, Labels, NetworkPolicy, PolicyDirection, Tier } from '../index.js';
 import type { Stage } from './decision.js';
-import { effectiveLabels, namespaceTest, selectorTest, workloadLabels } from './members.js';
+import { namespaceTest, selectorTest } from './label-test.js';
+import { effectiveLabels, workloadLabels } from './labels.js';
 import type { Workload, World } from './world.js';
 
 /** An endpoint that policies apply to. */
@@ -21,11 +22,12 @@ export function appliedTiers(
   direction: PolicyDirection,
   stage: Stage,
 ): AppliedTier[] {
+  const labels = labelsOf(world, subject);
   const applying = world.policies.filter(
     (policy) =>
       policy.types.includes(direction) &&
       isAtStage(policy, subject, stage) &&
-      selects(world, policy, subject),
+      selects(policy, subject, labels),
   );
   const names = [...new Set(applying.map(({ tier }) => tier))];
   return names
@@ -56,17 +58,19 @@ function isAtStage(policy: NetworkPolicy, { kind }: Subject, stage: Stage): bool
   }
 }
 
-function selects(world: World, policy: NetworkPolicy, subject: Subject): boolean {
+function selects(policy: NetworkPolicy, subject: Subject, labels: Labels): boolean {
   const { namespace, namespaceSelector } = policy;
   if (namespace !== undefined) {
     if (subject.kind !== 'workload' || subject.workload.namespace !== namespace) return false;
   }
-  const labels =
-    subject.kind === 'workload'
-      ? workloadLabels(world, subject.workload)
-      : effectiveLabels(world, subject.hostEndpoint.labels, subject.hostEndpoint.profiles);
   if (namespaceSelector !== undefined && !namespaceTest(namespaceSelector)(labels)) return false;
   return selectorTest(policy.selector)(labels);
+}
+
+function labelsOf(world: World, subject: Subject): Labels {
+  if (subject.kind === 'workload') return workloadLabels(world, subject.workload);
+  const { labels, profiles } = subject.hostEndpoint;
+  return effectiveLabels(world, labels, profiles);
 }
 
 /** Every datastore has these, also one so old that it does not hold them (node-agent §5.2). */

@@ -1,5 +1,5 @@
 import { Address, Cidr, type HostEndpoint } from '../index.js';
-import { protocolNumber } from './members.js';
+import { protocolNumber } from './protocol-number.js';
 import type { FailsafePort, Packet, World } from './world.js';
 
 /** An interface of a host that is no container's. */

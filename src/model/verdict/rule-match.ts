@@ -1,13 +1,8 @@
 import { isFault } from '../../base/index.js';
 import { Address, Cidr, type EntityRule, type Rule } from '../index.js';
-import {
-  hasNamedPort,
-  isMember,
-  namespaceTest,
-  protocolNumber,
-  selectorTest,
-  type LabelTest,
-} from './members.js';
+import { namespaceTest, selectorTest, type LabelTest } from './label-test.js';
+import { hasNamedPort, isMember } from './members.js';
+import { protocolNumber } from './protocol-number.js';
 import type { Packet, World } from './world.js';
 
 const ICMP = 1;
