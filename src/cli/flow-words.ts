@@ -45,7 +45,7 @@ export function findEnd(world: KnownWorld, word: string): NamedEnd {
 
 function isCalled(workload: KnownWorkload, word: string): boolean {
   const { name, namespace, containerName, endpoint, containerId } = workload;
-  if ([name, `${namespace}/${name}`, containerName].includes(word)) return true;
+  if ([name, `${namespace}/${name}`, containerName, endpoint].includes(word)) return true;
   if (word.length < SHORTEST_ID) return false;
   return endpoint.startsWith(word) || containerId.startsWith(word);
 }

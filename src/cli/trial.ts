@@ -5,6 +5,12 @@ import { readWorld } from './policy-world.js';
 import { withObjects, type SharedOptions } from './session.js';
 import { compareVerdicts, renderChanges } from './verdict-changes.js';
 
+/** Output that says of every line that nothing was written. */
+export function trialIo(io: Io, { dryRun }: { readonly dryRun?: boolean }): Io {
+  if (dryRun !== true) return io;
+  return { ...io, out: (text) => io.out(text.replaceAll(/(?<=.)\n/g, ' (dry run)\n')) };
+}
+
 /**
  * Opens the datastore for the time of `work`; with `dryRun` a copy of it, whose changes are told by
  * the verdicts that they would change, and then forgotten.
@@ -18,7 +24,6 @@ export async function withTrial(
   return withObjects(io, options, async ({ store }) => {
     const trial = createOverlayStore(store);
     const before = await readWorld(io, store);
-    io.out('dry run, nothing is written:\n');
     const status = await work(new Objects(trial));
     // What is unreadable was told with the first reading.
     const after = await readWorld({ ...io, err: () => undefined }, trial);

@@ -6,6 +6,7 @@ import {
 } from '../model/verdict/index.js';
 import { flowsOf, parsePort, type FlowPort, type NamedEnd } from './flow-words.js';
 import type { KnownWorld } from './policy-world.js';
+import { affectedPairs } from './affected-pairs.js';
 import { probeGroups, probePorts, type ProbeGroup } from './probe-ends.js';
 
 /** A flow whose verdict differs between two worlds. */
@@ -40,9 +41,10 @@ const MOST_TRACES = 40_000;
 export function compareVerdicts(before: KnownWorld, after: KnownWorld): VerdictChanges {
   const groups = probeGroups(before, after);
   const ports = probePorts([before, after]);
+  const canChange = affectedPairs(before, after, groups);
   const pairs = groups
     .flatMap((from) => groups.map((to) => [from, to] as const))
-    .filter(([from, to]) => isPair(from, to));
+    .filter(([from, to]) => isPair(from, to) && canChange(from, to));
   const affordable = Math.max(1, Math.floor(MOST_TRACES / ports.length));
   const changes = pairs
     .slice(0, affordable)

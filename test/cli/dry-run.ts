@@ -39,7 +39,7 @@ t.test('apply tells whose verdicts would change, and writes nothing', async (t) 
   const { status, out, err } = await cli('apply --dry-run -f -', { stdin: POLICY });
   t.same({ status, err }, { status: 0, err: '' });
   t.same(store.dump(), before);
-  t.match(out, /^dry run, nothing is written:\nSuccessfully applied 1 'GlobalNetworkPolicy'/);
+  t.match(out, /^Successfully applied 1 'GlobalNetworkPolicy' resource\(s\) \(dry run\)\n/);
   t.match(out, /\d+ verdicts would change \(tried: .*tcp\/3306.*\)\n/);
   t.match(out, '  allow -> deny  web1 -> db1 tcp/9 and 1 more pairs alike: end of tier default');
   t.match(out, '  allow -> deny  web1 -> db1 icmp and 1 more pairs alike');

@@ -10,7 +10,7 @@ import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
 import { lockOutWarning, policyTierCheck } from '../policy-checks.js';
 import { poolCheck } from '../pool-checks.js';
 import type { SharedOptions } from '../session.js';
-import { withTrial } from '../trial.js';
+import { trialIo, withTrial } from '../trial.js';
 
 export interface WriteOptions extends SharedOptions {
   readonly filename: string;
@@ -21,14 +21,15 @@ export interface WriteOptions extends SharedOptions {
 
 /** create, apply, replace: every object of the input, in order, each on its own. */
 export async function writeCommand(
-  io: Io,
+  given: Io,
   verb: Exclude<WriteVerb, 'validate'>,
   options: WriteOptions,
 ): Promise<number> {
+  const io = trialIo(given, options);
   const manifests = await readInput(io, options);
   if (manifests.length === 0) return reportWrites(io, verb, []);
   const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
-  return withTrial(io, options, async (objects) => {
+  return withTrial(given, options, async (objects) => {
     await ensureInitialized(io, objects.store, call);
     const outcomes: Outcome[] = [];
     for (const manifest of manifests) {

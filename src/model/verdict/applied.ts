@@ -15,8 +15,28 @@ export interface AppliedTier {
   readonly policies: readonly NetworkPolicy[];
 }
 
+// A world is a value: what applies to an endpoint in it stays the same.
+const answers = new WeakMap<World, WeakMap<object, Map<string, readonly AppliedTier[]>>>();
+
 /** What decides about an endpoint's flows of one direction. */
 export function appliedTiers(
+  world: World,
+  subject: Subject,
+  direction: PolicyDirection,
+  stage: Stage,
+): readonly AppliedTier[] {
+  const inWorld = answers.get(world) ?? new WeakMap<object, Map<string, readonly AppliedTier[]>>();
+  answers.set(world, inWorld);
+  const owner = subject.kind === 'workload' ? subject.workload : subject.hostEndpoint;
+  const known = inWorld.get(owner) ?? new Map<string, readonly AppliedTier[]>();
+  inWorld.set(owner, known);
+  const key = `${direction} ${stage}`;
+  const answer = known.get(key) ?? computeTiers(world, subject, direction, stage);
+  known.set(key, answer);
+  return answer;
+}
+
+function computeTiers(
   world: World,
   subject: Subject,
   direction: PolicyDirection,

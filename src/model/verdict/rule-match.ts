@@ -59,7 +59,9 @@ function protocolConditions(rule: Rule, packet: Packet): Condition[] {
 }
 
 const isByte = (value: unknown): boolean =>
-  value === undefined || (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255);
+  value === undefined ||
+  value === null ||
+  (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 255);
 
 function icmpCondition(rule: Rule, icmp: unknown, packet: Packet): Condition {
   const match = icmpOf(icmp);
@@ -89,8 +91,12 @@ interface IcmpMatch {
 
 function icmpOf(value: unknown): IcmpMatch | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const match: IcmpMatch = value;
-  return isByte(match.type) && isByte(match.code) ? match : undefined;
+  const { type, code }: { readonly type?: unknown; readonly code?: unknown } = value;
+  if (!isByte(type) || !isByte(code)) return undefined;
+  return {
+    ...(typeof type === 'number' ? { type } : {}),
+    ...(typeof code === 'number' ? { code } : {}),
+  };
 }
 
 function equalsIcmp({ type, code }: IcmpMatch, packet: Packet): boolean {

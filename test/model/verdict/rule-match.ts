@@ -79,6 +79,11 @@ t.test('what cannot be understood in a profile fails closed', async (t) => {
     { icmp: { type: 8 }, protocol: 'TCP' },
     { notICMP: { type: 8 } },
     { notICMP: {}, protocol: 'ICMP' },
+    { icmp: { type: 256 }, protocol: 'ICMP' },
+    { icmp: { type: 8, code: 0.5 }, protocol: 'ICMP' },
+    { icmp: { type: -1 }, protocol: 'ICMP' },
+    { icmp: 8 as never, protocol: 'ICMP' },
+    { icmp: null as never, protocol: 'ICMP' },
     { source: { services: { name: 'x' } } },
     { source: { serviceAccounts: { names: ['x'] } } },
   ];

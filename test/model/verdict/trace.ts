@@ -81,7 +81,8 @@ t.test('the interface to the outside is the one that a host endpoint expects', a
   t.equal(of(hostEndpoint('a', 'node2', 'eth9')), '', 'of another node');
   t.equal(of(hostEndpoint('a', 'node1', '*')), '', 'of every interface');
   t.equal(of(hostEndpoint('b', 'node1', 'eth2'), hostEndpoint('a', 'node1', 'eth1')), 'eth1');
-  const expected = hostEndpoint('b', 'node1', 'eth2', '172.16.60.215');
+  const own = hostEndpoint('b', 'node1', 'eth2', '172.16.60.215');
+  const expected = { ...own, expectedIPs: ['192.0.2.99', ...own.expectedIPs] };
   t.equal(of(hostEndpoint('a', 'node1', 'eth1', '192.0.2.9'), expected), 'eth2');
 });
 
