@@ -292,6 +292,30 @@ t.test('containers and their own host', async (t) => {
   }
 });
 
+t.test('after a denial nobody is asked any more, unless that is wanted', async (t) => {
+  const world = worldOf([policy('p', { types: ['Egress'], selector: "role == 'web'" })]);
+  const packet = packetOf(4, 'web', 'target', 'tcp');
+  const [from, to] = [container(world, 'web'), container(world, 'target')];
+  const flow = { node: 'node1', packet, from, to };
+  t.equal(judgeAtHost(world, flow).decisions.length, 1);
+  const all = judgeAtHost(world, flow, { toTheEnd: true });
+  t.match(all, { verdict: 'deny', decisions: [{ verdict: 'deny' }, { verdict: 'allow' }] });
+});
+
+t.test('the order in which objects come means nothing', async (t) => {
+  const policies = ['a', 'b', 'c'].map((name, order) =>
+    hostPolicy(name, { order, ingress: [name === 'b' ? deny() : allow({ protocol: 'UDP' })] }),
+  );
+  const hostEndpoints = ['y', 'x'].map((name) => hostEndpoint({ name }));
+  const worlds = [
+    worldOf(policies, { hostEndpoints }),
+    worldOf([...policies].reverse(), { hostEndpoints: [...hostEndpoints].reverse() }),
+  ];
+  const [one, other] = worlds.map((world) => judge(world, inbound()));
+  t.match(one, { decisions: [{ place: { name: 'x' }, reason: { policy: 'b' } }] });
+  t.same(one, other);
+});
+
 t.test('hosts of the cluster reach containers if they are to', async (t) => {
   const denied = [policy('p', { selector: 'has(role)', ingress: [deny()] })];
   const settings = { ...defaultVerdictSettings, hostReach: 'all' as const };

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { families, type Family, type Rule } from '../../../src/model/index.js';
-import { judgeEndpoint, type World } from '../../../src/model/verdict/index.js';
+import { Cidr, families, type Family, type Rule } from '../../../src/model/index.js';
+import { judgeEndpoint, namespaceTest, type World } from '../../../src/model/verdict/index.js';
 import type { CasePacket, RuleCase } from '../../fixtures/rule-case.js';
 import { ruleCases } from '../../fixtures/rule-cases.js';
 import { allow, packetOf, policy, verdictWorld } from '../../fixtures/verdict-world.js';
@@ -59,6 +59,65 @@ t.test('every member of a rule has a case that it matches and one that it does n
     t.ok(seen('matches').has(member), `${member} matches something`);
     t.ok(seen('misses').has(member), `${member} misses something`);
   }
+});
+
+t.test('namespace selectors look at labels of namespaces, with every operator', async (t) => {
+  const labels = { 'pcns.env': 'prod-1', env: 'other', 'projectcalico.org/namespace': 'a' };
+  const cases: [string, boolean][] = [
+    ['has(env)', true],
+    ['has(other)', false],
+    ["env == 'prod-1'", true],
+    ["env == 'other'", false],
+    ["env != 'other'", true],
+    ["env != 'prod-1'", false],
+    ["other != 'x'", true],
+    ["other == 'x'", false],
+    ["env in {'prod-1', 'x'}", true],
+    ["env in {'other'}", false],
+    ["other in {'x'}", false],
+    ["env not in {'other'}", true],
+    ["env not in {'prod-1'}", false],
+    ["other not in {'x'}", true],
+    ["env contains 'od-'", true],
+    ["env contains 'other'", false],
+    ["env starts with 'prod'", true],
+    ["env starts with '1'", false],
+    ["env ends with '-1'", true],
+    ["env ends with 'prod'", false],
+    ["other contains ''", false],
+    ['!has(env)', false],
+    ["has(env) && other != 'x'", true],
+    ['has(env) && has(other)', false],
+    ['has(other) || has(env)', true],
+    ['has(other) || has(nothing)', false],
+    ['all()', true],
+    ['global()', false],
+    ['!global()', true],
+  ];
+  for (const [text, expected] of cases) t.equal(namespaceTest(text)(labels), expected, text);
+  t.equal(namespaceTest('all()')({ env: 'x' }), false, 'who is in no namespace');
+  t.equal(namespaceTest('global()')({ env: 'x' }), true);
+  t.equal(namespaceTest('has(toString)')(labels), false, 'no label by inheritance');
+});
+
+t.test('an address may belong to several: one that fits is enough', async (t) => {
+  const base = verdictWorld();
+  const around = { name: 'all', nets: [Cidr.parse('10.65.0.0/16')], labels: { zone: 'x' } };
+  const policies = [
+    policy('p', {
+      selector: "role == 'target'",
+      ingress: [
+        allow({ protocol: 'TCP', destination: { ports: ['http'] } }),
+        allow({ source: { selector: "zone == 'x'" }, protocol: 'UDP' }),
+        allow({ source: { selector: "role == 'web'" }, protocol: 'SCTP' }),
+      ],
+    }),
+  ];
+  const world = { ...base, policies, networkSets: [...base.networkSets, around] };
+  t.equal(verdictOf(world, 4, ['web', 'tcp', { dport: 8080 }]), 'allow');
+  t.equal(verdictOf(world, 4, ['web', 'udp']), 'allow');
+  t.equal(verdictOf(world, 4, ['web', 'sctp']), 'allow');
+  t.equal(verdictOf(world, 4, ['stranger', 'udp']), 'deny');
 });
 
 t.test('what cannot be understood in a profile fails closed', async (t) => {
