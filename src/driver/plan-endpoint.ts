@@ -61,6 +61,7 @@ export async function planEndpoint(
     addresses,
     profiles: [name],
     labels: {},
+    ports: [],
     allowSpoofedSourcePrefixes: [],
   };
   const profile = automaticProfile(name, network.internal);

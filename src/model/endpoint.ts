@@ -1,4 +1,5 @@
 import type { Address } from './address.js';
+import type { NamedPort } from './policy.js';
 
 /** A Calico WorkloadEndpoint, as any node of the cluster may have written it. */
 export interface WorkloadEndpoint {
@@ -17,6 +18,8 @@ export interface WorkloadEndpoint {
   /** Profile names in order. */
   readonly profiles: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Ports that rules may name. */
+  readonly ports: readonly NamedPort[];
   /** `allowSpoofedSourcePrefixes`, as written. */
   readonly allowSpoofedSourcePrefixes: readonly string[];
 }

@@ -17,6 +17,7 @@ const stored = (more: Partial<WorkloadEndpoint>): WorkloadEndpoint => ({
   addresses: [Address.parse('10.0.0.1')],
   profiles: ['stored'],
   labels: { from: 'store' },
+  ports: [],
   allowSpoofedSourcePrefixes: [],
   ...more,
 });

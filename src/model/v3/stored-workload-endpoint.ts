@@ -3,6 +3,7 @@ import { Cidr } from '../cidr.js';
 import type { WorkloadEndpoint } from '../endpoint.js';
 import { Fault } from '../../base/fault.js';
 import { isObject } from './json.js';
+import { readNamedPorts } from './named-ports.js';
 import {
   API_VERSION,
   assign,
@@ -63,6 +64,7 @@ export function toWorkloadEndpoint(resource: Resource): WorkloadEndpoint {
     addresses: stringsOf(spec, 'ipNetworks').map(hostAddress),
     profiles: stringsOf(spec, 'profiles'),
     labels: stringMapOf(metadata.labels),
+    ports: readNamedPorts(spec),
     allowSpoofedSourcePrefixes: stringsOf(spec, 'allowSpoofedSourcePrefixes'),
   }));
 }
@@ -77,7 +79,8 @@ function hostAddress(text: string): Address {
 
 /**
  * The text of an endpoint. With `previous` (the text now stored) every member that the model does
- * not know is kept, and so are its UID and creation time. The two labels that Calico forces are set.
+ * not know is kept, and so are its UID, its creation time and its ports, which are the user's. The
+ * two labels that Calico forces are set.
  */
 export function encodeWorkloadEndpoint(
   endpoint: WorkloadEndpoint,

@@ -184,6 +184,7 @@ t.test('an endpoint is rewritten without losing what others put in', async (t) =
     addresses: [Address.parse('10.0.0.1'), Address.parse('fd00::1')],
     profiles: ['net1'],
     labels: { 'a<b': '' },
+    ports: [],
     allowSpoofedSourcePrefixes: [],
   };
   const identity = { uid: 'u', createdAt: new Date('2026-01-01T00:00:00Z') };
