@@ -2,8 +2,11 @@ import {
   Address,
   Cidr,
   type IpPool,
+  type NetworkPolicy,
+  type NetworkSet,
   type Node,
   type Profile,
+  type Tier,
   type WorkloadEndpoint,
 } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
@@ -41,6 +44,21 @@ export class ClusterFeed implements ClusterListener {
 
   onProfile(name: string, profile: Profile | undefined): void {
     this.#options.profiles.tell(name, profile);
+    this.#options.onDirty();
+  }
+
+  onPolicy(id: string, policy: NetworkPolicy | undefined): void {
+    this.#options.policy.setPolicy(id, policy);
+    this.#options.onDirty();
+  }
+
+  onTier(name: string, tier: Tier | undefined): void {
+    this.#options.policy.setTier(name, tier);
+    this.#options.onDirty();
+  }
+
+  onNetworkSet(key: string, set: NetworkSet | undefined): void {
+    this.#options.policy.setNetworkSet(key, set);
     this.#options.onDirty();
   }
 

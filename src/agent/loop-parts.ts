@@ -55,6 +55,7 @@ export function loopParts(context: Context): readonly LoopPart<PartName>[] {
 async function applyComplete({ wiring, options, progress, mark }: Context): Promise<void> {
   if (progress.complete || !wiring.view.inSync) return;
   await adopt(wiring, options, progress);
+  wiring.policy.begin();
   progress.complete = true;
   wiring.writer.replaceWhole();
   mark('table', 'compare');

@@ -1,9 +1,21 @@
-import { CLEAR_MARKS, FROM_WORKLOAD, nodeSet, sourceSet, TO_WORKLOAD } from './rule-names.js';
 import { families } from '../../model/index.js';
+import type { TierList } from './applied-policies.js';
 import type { Chain, RuleSink } from './ports.js';
+import {
+  ACCEPT_MARK,
+  CLEAR_MARKS,
+  commentText,
+  FROM_WORKLOAD,
+  nodeSet,
+  PASS_MARK,
+  sourceSet,
+  TO_WORKLOAD,
+  WAITING,
+  type Direction,
+} from './rule-names.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-1';
+export const LAYOUT_CHAIN = 'layout-2';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -13,8 +25,7 @@ const hook = (type: string, at: string, priority: string): string =>
  * Chains that are the same whoever lives on the host. They stand before iptables' own filter chains
  * (priority filter): what is dropped here never gets there, what is accepted carries the accept mark.
  *
- * Established and related flows pass before any rule of a profile, as with Felix: a change of policy
- * decides about new flows. Sources are checked before connection tracking, so a forged packet leaves
+ * Established and related flows pass before any rule of a policy, as with Felix. Sources are checked before connection tracking, so a forged packet leaves
  * no entry behind. Forged ARP needs no rule: every endpoint is alone on its link, and what it claims
  * there is believed for that link only.
  */
@@ -56,6 +67,7 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
       `jump ${FROM_WORKLOAD}`,
     ],
   },
+  [WAITING]: { rules: ['counter drop comment "policies are not known yet"'] },
   [FROM_WORKLOAD]: {
     rules: [`iifname vmap @${FROM_WORKLOAD}`, 'counter drop comment "unknown workload interface"'],
   },
@@ -76,33 +88,61 @@ export function putBase(sink: RuleSink): void {
   for (const [name, chain] of Object.entries(BASE_CHAINS)) sink.putChain(name, chain);
 }
 
+const hex = (mark: number): string => `0x${mark.toString(16)}`;
+const ACCEPT = `meta mark set meta mark | ${hex(ACCEPT_MARK)} return`;
+const IF_ACCEPTED = `meta mark & ${hex(ACCEPT_MARK)} != 0 return`;
+
+export interface ListContent {
+  readonly direction: Direction;
+  /** In order, each with the chain of its policies. */
+  readonly tiers: readonly ({ readonly chain: string } & TierList)[];
+  /** Chains of the profiles, in order. */
+  readonly profiles: readonly string[];
+  readonly hostReach: 'own' | 'all';
+}
+
 /**
- * The chain that all endpoints with one ordered list of profiles share, per direction. Order of the
- * steps as in Felix (node-agent §5.1); tiers will stand before the profiles.
+ * The chain that all endpoints with one ordered list of tiers and profiles share, per direction.
+ * Order of the steps as in Felix (node-agent §5.1).
  */
-export function listRules(
-  direction: 'ingress' | 'egress',
-  profileChains: readonly string[],
-  hostReach: 'own' | 'all',
-): string[] {
-  const accept = 'meta mark set meta mark | 0x10000 return';
-  const ingress = direction === 'ingress';
+export function listRules({ direction, tiers, profiles, hostReach }: ListContent): string[] {
   return [
-    `meta mark set meta mark & 0x${CLEAR_MARKS.toString(16)}`,
-    `ct state established,related ${accept}`,
+    `meta mark set meta mark & ${hex(CLEAR_MARKS)}`,
+    `ct state established,related ${ACCEPT}`,
     'ct state invalid counter drop comment "invalid connection state"',
-    ...(ingress
-      ? hostReach === 'own'
-        ? []
-        : families.map(
-            (family) =>
-              `${family === 4 ? 'ip' : 'ip6'} saddr @${nodeSet(family)} counter ${accept} comment "hosts reach all"`,
-          )
-      : [
-          'udp dport 4789 counter drop comment "VXLAN from a container"',
-          'meta l4proto 4 counter drop comment "IP in IP from a container"',
-        ]),
-    ...profileChains.flatMap((chain) => [`jump ${chain}`, 'meta mark & 0x10000 != 0 return']),
+    ...(direction === 'ingress' ? hostRules(hostReach) : ENCAPSULATED),
+    ...tiers.flatMap(({ chain }) => [`jump ${chain}`, IF_ACCEPTED]),
+    ...profiles.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
     'counter drop comment "no profile matched"',
   ];
+}
+
+/** The policies of one tier: Allow and Pass leave it, what none of them decides is denied or passed on. */
+export function tierRules(
+  { name, defaultAction }: TierList,
+  policies: readonly string[],
+): string[] {
+  return [
+    `meta mark set meta mark & ${hex(~PASS_MARK >>> 0)}`,
+    ...policies.flatMap((chain) => [
+      `jump ${chain}`,
+      `meta mark & ${hex(ACCEPT_MARK | PASS_MARK)} != 0 return`,
+    ]),
+    ...(defaultAction === 'Pass'
+      ? []
+      : [`counter drop comment "${commentText(`end of tier ${name}`)}"`]),
+  ];
+}
+
+const ENCAPSULATED: readonly string[] = [
+  'udp dport 4789 counter drop comment "VXLAN from a container"',
+  'meta l4proto 4 counter drop comment "IP in IP from a container"',
+];
+
+function hostRules(hostReach: 'own' | 'all'): string[] {
+  if (hostReach === 'own') return [];
+  return families.map(
+    (family) =>
+      `${family === 4 ? 'ip' : 'ip6'} saddr @${nodeSet(family)} counter ${ACCEPT} comment "hosts reach all"`,
+  );
 }

@@ -51,6 +51,32 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
+  set i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
+    type ipv4_addr
+    flags interval
+    comment "role == 'lan'"
+  }
+  set i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
+    type ipv6_addr
+    flags interval
+    comment "role == 'lan'"
+  }
+  set s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg {
+    type ipv4_addr
+    comment "app == 'web'"
+  }
+  set s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg {
+    type ipv6_addr
+    comment "app == 'web'"
+  }
+  set n4-0dd1a38f764fcf8c54fad713759cd2d6 {
+    type ipv4_addr . inet_proto . inet_service
+    comment "http/tcp of app == 'web'"
+  }
+  set n6-0dd1a38f764fcf8c54fad713759cd2d6 {
+    type ipv6_addr . inet_proto . inet_service
+    comment "http/tcp of app == 'web'"
+  }
   set s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
     type ipv4_addr
     comment "has(net2)"
@@ -67,7 +93,15 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "role in {'x', 'y'}"
   }
-  chain layout-1 {
+  set n4-5d45fdef9c0768ae9d4b90fdd014b573 {
+    type ipv4_addr . inet_proto . inet_service
+    comment "http/tcp of all()"
+  }
+  set n6-5d45fdef9c0768ae9d4b90fdd014b573 {
+    type ipv6_addr . inet_proto . inet_service
+    comment "http/tcp of all()"
+  }
+  chain layout-2 {
   }
   chain raw-pre {
     type filter hook prerouting priority raw; policy accept;
@@ -96,6 +130,9 @@ table inet calico-libnetwork {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
     jump from-wl
   }
+  chain waiting {
+    counter drop comment "policies are not known yet"
+  }
   chain from-wl {
     iifname vmap @from-wl
     counter drop comment "unknown workload interface"
@@ -113,10 +150,7 @@ table inet calico-libnetwork {
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
-  chain pro-net1 {
-    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
-  }
-  chain tl-51b465823886377d {
+  chain tl-9dddb10c06c762e2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -126,7 +160,10 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
-  chain fl-51b465823886377d {
+  chain pro-net1 {
+    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
+  }
+  chain fl-9dddb10c06c762e2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -136,12 +173,96 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
+  chain pi-early {
+    counter meta mark set meta mark | 0x20000 return comment "policy early ingress rule 1"
+  }
+  chain ti-c9e9aee524f0c2da {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-early
+    meta mark & 0x30000 != 0 return
+  }
+  chain pi-web {
+    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 ip saddr != { 10.0.0.0/8 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
+    meta nfproto ipv6 limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
+    meta nfproto ipv4 meta l4proto 1 icmp type . icmp code != { 8 . 0 } counter meta mark set meta mark | 0x20000 return comment "policy web ingress rule 3"
+  }
+  chain pi-team.one/own {
+  }
+  chain pi-closed {
+    counter drop comment "policy closed cannot be enforced"
+  }
+  chain ti-2d9428ba531c8cd0 {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-web
+    meta mark & 0x30000 != 0 return
+    jump pi-team.one/own
+    meta mark & 0x30000 != 0 return
+    jump pi-closed
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain tl-49b020d1d2203ede {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    jump ti-c9e9aee524f0c2da
+    meta mark & 0x10000 != 0 return
+    jump ti-2d9428ba531c8cd0
+    meta mark & 0x10000 != 0 return
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain po-early {
+  }
+  chain to-c9e9aee524f0c2da {
+    meta mark set meta mark & 0xfffdffff
+    jump po-early
+    meta mark & 0x30000 != 0 return
+  }
+  chain po-web {
+    meta nfproto ipv4 ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv6 ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+  }
+  chain to-d6285609db15fa9f {
+    meta mark set meta mark & 0xfffdffff
+    jump po-web
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain po-lost {
+  }
+  chain to-656fb1170ab00d3b {
+    meta mark set meta mark & 0xfffdffff
+    jump po-lost
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier no-such-tier"
+  }
+  chain fl-317ce0e94ca22c69 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump to-c9e9aee524f0c2da
+    meta mark & 0x10000 != 0 return
+    jump to-d6285609db15fa9f
+    meta mark & 0x10000 != 0 return
+    jump to-656fb1170ab00d3b
+    meta mark & 0x10000 != 0 return
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
   chain pri-net2 {
     meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
-  }
-  chain pro-net2 {
-    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
   }
   chain pri-rich {
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
@@ -153,21 +274,17 @@ table inet calico-libnetwork {
     meta nfproto ipv4 meta l4proto 1 icmp type != 3 counter drop comment "rich ingress rule 5"
     meta nfproto ipv4 icmp type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
     meta nfproto ipv6 icmpv6 type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
-    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets log prefix "calico-packet: " level info
+    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "rich ingress rule 7"
     meta nfproto ipv6 meta l4proto 132 sctp sport { 1000-2000 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 8"
     meta nfproto ipv6 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 11"
     meta l4proto 6 tcp dport { 22 } counter drop comment "rich ingress rule 13"
-  }
-  chain pro-rich {
-    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+    meta nfproto ipv4 meta l4proto 6 ip daddr . meta l4proto . th dport @n4-5d45fdef9c0768ae9d4b90fdd014b573 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 15"
+    meta nfproto ipv6 meta l4proto 6 ip6 daddr . meta l4proto . th dport @n6-5d45fdef9c0768ae9d4b90fdd014b573 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 15"
   }
   chain pri-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain pro-gone {
-    counter drop comment "profile gone does not exist"
-  }
-  chain tl-b2256242673020e9 {
+  chain tl-357d6a21209ffd8d {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -181,7 +298,16 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
-  chain fl-b2256242673020e9 {
+  chain pro-net2 {
+    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
+  }
+  chain pro-rich {
+    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+  }
+  chain pro-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain fl-357d6a21209ffd8d {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -196,9 +322,9 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
-add element inet calico-libnetwork from-wl { "calia" : goto fl-51b465823886377d, "calib" : goto fl-b2256242673020e9 }
-add element inet calico-libnetwork to-wl { "calia" : goto tl-51b465823886377d, "calib" : goto tl-b2256242673020e9 }
-add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
+add element inet calico-libnetwork from-wl { "calia" : goto fl-9dddb10c06c762e2, "calic" : goto fl-317ce0e94ca22c69, "calib" : goto fl-357d6a21209ffd8d }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-9dddb10c06c762e2, "calic" : goto tl-49b020d1d2203ede, "calib" : goto tl-357d6a21209ffd8d }
+add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
 add element inet calico-libnetwork nodes4 { 192.0.2.1, 192.0.2.2 }
 add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
 add element inet calico-libnetwork nodes6 { 2001:db8::1 }
@@ -208,7 +334,12 @@ add element inet calico-libnetwork pools6 { fd00:20::/48 }
 add element inet calico-libnetwork masq6 { fd00:20::/48 }
 add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
 add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
+add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 10.0.0.0/8, 192.0.2.1 }
+add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ::/1, 8000::/1 }
+add element inet calico-libnetwork s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg { 10.20.0.3 }
+add element inet calico-libnetwork n4-0dd1a38f764fcf8c54fad713759cd2d6 { 10.20.0.3 . tcp . 8080 }
 add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
+add element inet calico-libnetwork n4-5d45fdef9c0768ae9d4b90fdd014b573 { 10.20.0.3 . tcp . 8080 }
 
 `
 
@@ -258,6 +389,32 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
+  set i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
+    type ipv4_addr
+    flags interval
+    comment "role == 'lan'"
+  }
+  set i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
+    type ipv6_addr
+    flags interval
+    comment "role == 'lan'"
+  }
+  set s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg {
+    type ipv4_addr
+    comment "app == 'web'"
+  }
+  set s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg {
+    type ipv6_addr
+    comment "app == 'web'"
+  }
+  set n4-0dd1a38f764fcf8c54fad713759cd2d6 {
+    type ipv4_addr . inet_proto . inet_service
+    comment "http/tcp of app == 'web'"
+  }
+  set n6-0dd1a38f764fcf8c54fad713759cd2d6 {
+    type ipv6_addr . inet_proto . inet_service
+    comment "http/tcp of app == 'web'"
+  }
   set s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w {
     type ipv4_addr
     comment "has(net2)"
@@ -274,7 +431,15 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "role in {'x', 'y'}"
   }
-  chain layout-1 {
+  set n4-5d45fdef9c0768ae9d4b90fdd014b573 {
+    type ipv4_addr . inet_proto . inet_service
+    comment "http/tcp of all()"
+  }
+  set n6-5d45fdef9c0768ae9d4b90fdd014b573 {
+    type ipv6_addr . inet_proto . inet_service
+    comment "http/tcp of all()"
+  }
+  chain layout-2 {
   }
   chain raw-pre {
     type filter hook prerouting priority raw; policy accept;
@@ -303,6 +468,9 @@ table inet calico-libnetwork {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
     jump from-wl
   }
+  chain waiting {
+    counter drop comment "policies are not known yet"
+  }
   chain from-wl {
     iifname vmap @from-wl
     counter drop comment "unknown workload interface"
@@ -320,10 +488,7 @@ table inet calico-libnetwork {
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
-  chain pro-net1 {
-    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
-  }
-  chain tl-51b465823886377d {
+  chain tl-9dddb10c06c762e2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -331,7 +496,10 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
-  chain fl-51b465823886377d {
+  chain pro-net1 {
+    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
+  }
+  chain fl-9dddb10c06c762e2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -341,12 +509,94 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
+  chain pi-early {
+    counter meta mark set meta mark | 0x20000 return comment "policy early ingress rule 1"
+  }
+  chain ti-c9e9aee524f0c2da {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-early
+    meta mark & 0x30000 != 0 return
+  }
+  chain pi-web {
+    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 ip saddr != { 10.0.0.0/8 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
+    meta nfproto ipv6 limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
+    meta nfproto ipv4 meta l4proto 1 icmp type . icmp code != { 8 . 0 } counter meta mark set meta mark | 0x20000 return comment "policy web ingress rule 3"
+  }
+  chain pi-team.one/own {
+  }
+  chain pi-closed {
+    counter drop comment "policy closed cannot be enforced"
+  }
+  chain ti-2d9428ba531c8cd0 {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-web
+    meta mark & 0x30000 != 0 return
+    jump pi-team.one/own
+    meta mark & 0x30000 != 0 return
+    jump pi-closed
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain tl-49b020d1d2203ede {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump ti-c9e9aee524f0c2da
+    meta mark & 0x10000 != 0 return
+    jump ti-2d9428ba531c8cd0
+    meta mark & 0x10000 != 0 return
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain po-early {
+  }
+  chain to-c9e9aee524f0c2da {
+    meta mark set meta mark & 0xfffdffff
+    jump po-early
+    meta mark & 0x30000 != 0 return
+  }
+  chain po-web {
+    meta nfproto ipv4 ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv6 ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+  }
+  chain to-d6285609db15fa9f {
+    meta mark set meta mark & 0xfffdffff
+    jump po-web
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain po-lost {
+  }
+  chain to-656fb1170ab00d3b {
+    meta mark set meta mark & 0xfffdffff
+    jump po-lost
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier no-such-tier"
+  }
+  chain fl-317ce0e94ca22c69 {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump to-c9e9aee524f0c2da
+    meta mark & 0x10000 != 0 return
+    jump to-d6285609db15fa9f
+    meta mark & 0x10000 != 0 return
+    jump to-656fb1170ab00d3b
+    meta mark & 0x10000 != 0 return
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
   chain pri-net2 {
     meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
-  }
-  chain pro-net2 {
-    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
   }
   chain pri-rich {
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg tcp dport { 80, 443, 8080-8091 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 1"
@@ -358,21 +608,17 @@ table inet calico-libnetwork {
     meta nfproto ipv4 meta l4proto 1 icmp type != 3 counter drop comment "rich ingress rule 5"
     meta nfproto ipv4 icmp type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
     meta nfproto ipv6 icmpv6 type 8 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 6"
-    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets log prefix "calico-packet: " level info
+    meta nfproto ipv4 meta l4proto != 17 ip saddr { 192.0.2.0/24 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "rich ingress rule 7"
     meta nfproto ipv6 meta l4proto 132 sctp sport { 1000-2000 } counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 8"
     meta nfproto ipv6 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 11"
     meta l4proto 6 tcp dport { 22 } counter drop comment "rich ingress rule 13"
-  }
-  chain pro-rich {
-    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+    meta nfproto ipv4 meta l4proto 6 ip daddr . meta l4proto . th dport @n4-5d45fdef9c0768ae9d4b90fdd014b573 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 15"
+    meta nfproto ipv6 meta l4proto 6 ip6 daddr . meta l4proto . th dport @n6-5d45fdef9c0768ae9d4b90fdd014b573 counter meta mark set meta mark | 0x10000 return comment "rich ingress rule 15"
   }
   chain pri-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain pro-gone {
-    counter drop comment "profile gone does not exist"
-  }
-  chain tl-b2256242673020e9 {
+  chain tl-357d6a21209ffd8d {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -384,7 +630,16 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
   }
-  chain fl-b2256242673020e9 {
+  chain pro-net2 {
+    counter meta mark set meta mark | 0x10000 return comment "net2 egress rule 1"
+  }
+  chain pro-rich {
+    meta nfproto ipv4 counter drop comment "rich egress rule 1"
+  }
+  chain pro-gone {
+    counter drop comment "profile gone does not exist"
+  }
+  chain fl-357d6a21209ffd8d {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -399,9 +654,9 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
-add element inet calico-libnetwork from-wl { "calia" : goto fl-51b465823886377d, "calib" : goto fl-b2256242673020e9 }
-add element inet calico-libnetwork to-wl { "calia" : goto tl-51b465823886377d, "calib" : goto tl-b2256242673020e9 }
-add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
+add element inet calico-libnetwork from-wl { "calia" : goto fl-9dddb10c06c762e2, "calic" : goto fl-317ce0e94ca22c69, "calib" : goto fl-357d6a21209ffd8d }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-9dddb10c06c762e2, "calic" : goto tl-49b020d1d2203ede, "calib" : goto tl-357d6a21209ffd8d }
+add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
 add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
 add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }
 add element inet calico-libnetwork masq4 { 10.20.0.0/16 }
@@ -409,24 +664,36 @@ add element inet calico-libnetwork pools6 { fd00:20::/48 }
 add element inet calico-libnetwork masq6 { fd00:20::/48 }
 add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
 add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
+add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 10.0.0.0/8, 192.0.2.1 }
+add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ::/1, 8000::/1 }
+add element inet calico-libnetwork s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg { 10.20.0.3 }
+add element inet calico-libnetwork n4-0dd1a38f764fcf8c54fad713759cd2d6 { 10.20.0.3 . tcp . 8080 }
 add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
+add element inet calico-libnetwork n4-5d45fdef9c0768ae9d4b90fdd014b573 { 10.20.0.3 . tcp . 8080 }
 
 `
 
 exports[`test/agent/policy/rendered-table.ts > TAP > what is not offered is named > must match snapshot 1`] = `
-Object {
-  "gone": Array [
-    "profile gone does not exist",
-  ],
-  "rich": Array [
-    "ingress rule 12 (Allow): source.services",
-    "ingress rule 13 (Deny): source.serviceAccounts",
-    "ingress rule 14 (Allow): http",
-    "ingress rule 15 (Allow): port \\"http\\"",
-    "ingress rule 16 (Allow): ports without protocol TCP, UDP or SCTP",
-    "ingress rule 17 (Allow): selector \\"not ( a selector\\"",
-    "ingress rule 18 (Allow): network \\"10.0.0.0/33\\"",
-    "ingress rule 19 (Allow): protocol \\"TPC\\"",
-  ],
-}
+Array [
+  Object {
+    "kind": "profile",
+    "name": "rich",
+    "problems": Array [
+      "ingress rule 12 (Allow): source.services",
+      "ingress rule 13 (Deny): source.serviceAccounts",
+      "ingress rule 14 (Allow): http",
+      "ingress rule 16 (Allow): ports without protocol TCP, UDP or SCTP",
+      "ingress rule 17 (Allow): selector \\"not ( a selector\\"",
+      "ingress rule 18 (Allow): network \\"10.0.0.0/33\\"",
+      "ingress rule 19 (Allow): protocol \\"TPC\\"",
+    ],
+  },
+  Object {
+    "kind": "profile",
+    "name": "gone",
+    "problems": Array [
+      "profile gone does not exist",
+    ],
+  },
+]
 `
