@@ -1,6 +1,7 @@
 import { messageOf, type Log } from '../base/index.js';
 import { resourcePrefix, type Entry, type SyncListener } from '../datastore/index.js';
 import type {
+  HostEndpoint,
   IpPool,
   NetworkPolicy,
   NetworkSet,
@@ -10,6 +11,7 @@ import type {
   WorkloadEndpoint,
 } from '../model/index.js';
 import {
+  decodeHostEndpoint,
   decodeIpPool,
   decodeNetworkPolicy,
   decodeNetworkSet,
@@ -27,6 +29,7 @@ export interface ClusterListener {
   /** `id`: `name`, or `namespace/name`, as in the stored key. */
   onPolicy(id: string, policy: NetworkPolicy | undefined): void;
   onTier(name: string, tier: Tier | undefined): void;
+  onHostEndpoint(name: string, endpoint: HostEndpoint | undefined): void;
   /** `key` is the stored key. */
   onNetworkSet(key: string, set: NetworkSet | undefined): void;
   /** All pools, all nodes, after one of them changed. */
@@ -41,13 +44,14 @@ const ENDPOINTS = resourcePrefix('workloadendpoints');
 const TIERS = resourcePrefix('tiers');
 const POLICIES = [resourcePrefix('networkpolicies'), resourcePrefix('globalnetworkpolicies')];
 const SETS = [resourcePrefix('networksets'), resourcePrefix('globalnetworksets')];
+const HOST_ENDPOINTS = resourcePrefix('hostendpoints');
 const POOLS = resourcePrefix('ippools');
 const NODES = resourcePrefix('nodes');
 
 /** What a syncer for the agent has to follow. */
 export const clusterPrefixes: readonly string[] = [
   ...[PROFILES, TIERS, ...POLICIES, ...SETS],
-  ...[ENDPOINTS, POOLS, NODES],
+  ...[HOST_ENDPOINTS, ENDPOINTS, POOLS, NODES],
 ];
 
 /**
@@ -120,6 +124,9 @@ export class ClusterView implements SyncListener {
       this.#listener.onNetworkSet(key, this.#decode(key, text, decodeNetworkSet));
     } else if (key.startsWith(PROFILES)) {
       this.#listener.onProfile(key.slice(PROFILES.length), this.#decode(key, text, decodeProfile));
+    } else if (key.startsWith(HOST_ENDPOINTS)) {
+      const endpoint = this.#decode(key, text, decodeHostEndpoint);
+      this.#listener.onHostEndpoint(key.slice(HOST_ENDPOINTS.length), endpoint);
     } else if (key.startsWith(TIERS)) {
       this.#listener.onTier(key.slice(TIERS.length), this.#decode(key, text, decodeTier));
     }

@@ -18,6 +18,8 @@ export type DecisionReason =
   | 'policy-ignored'
   /** A policy is in a tier that does not exist: the tier is asked last, and denies. */
   | 'tier-missing'
+  /** A host endpoint of this host is of no effect: no interface is its, or another one has it. */
+  | 'host-endpoint-unused'
   /** An endpoint's interface is down or gone. */
   | 'interface-down'
   /** An endpoint of this host that only the store knew, and whose interface is there, is served. */
@@ -105,6 +107,9 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   for (const [policy, why] of wiring.policy.unusable) add('policy-ignored', policy, why);
   for (const [tier, policies] of wiring.policy.missingTiers()) {
     add('tier-missing', tier, `named by ${policies.join(', ')}`);
+  }
+  for (const id of wiring.policy.hostEndpoints.unused) {
+    add('host-endpoint-unused', id, 'it has no interface here, or another one has the interface');
   }
   for (const id of wiring.routes.status.down)
     add('interface-down', id, 'its interface is down or gone');

@@ -30,7 +30,8 @@ export interface Wiring {
 }
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
-export type PartName = 'complete' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
+export type PartName =
+  'complete' | 'interfaces' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
 
 const TABLE = 'calico-libnetwork';
 
@@ -45,6 +46,7 @@ export function wireAgent(
   const table = new DesiredTable(settings.tableName ?? TABLE);
   const hostReach = settings.hostReach ?? 'own';
   const policy = new Policy(table, { hostReach, waits: true }, () => clock.monotonic());
+  policy.setHostSettings(settings.host ?? {});
   const profiles = new ProfileBook(policy);
   const routes = new RouteKeeper({ netlink, sys, log });
   const isolate = (): Promise<boolean> => isolateBadRules(nft, policy, log);
@@ -60,6 +62,7 @@ export function wireAgent(
   const feed = new ClusterFeed({
     ...{ nodeName, table, policy, profiles, book, programmer, guard },
     onDirty: () => mark('table'),
+    onHostEndpoints: () => mark('interfaces'),
     onInSync: () => mark('complete'),
   });
   const view = new ClusterView(feed, log);

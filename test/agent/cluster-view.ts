@@ -11,6 +11,7 @@ function createView(): { view: ClusterView; told: string[] } {
     onProfile: (name, profile) =>
       told.push(`profile ${name} ${profile === undefined ? 'gone' : 'set'}`),
     onPolicy: (id, policy) => told.push(`policy ${id} ${policy === undefined ? 'gone' : 'set'}`),
+    onHostEndpoint: (name) => told.push(`host endpoint ${name}`),
     onTier: (name, tier) => told.push(`tier ${name} ${tier === undefined ? 'gone' : 'set'}`),
     onNetworkSet: (key, set) => told.push(`set ${key} ${set === undefined ? 'gone' : 'set'}`),
     onEndpoint: (key, endpoint) =>

@@ -1,18 +1,6 @@
 import { families } from '../../model/index.js';
-import type { TierList } from './applied-policies.js';
 import type { Chain, RuleSink } from './ports.js';
-import {
-  ACCEPT_MARK,
-  CLEAR_MARKS,
-  commentText,
-  FROM_WORKLOAD,
-  nodeSet,
-  PASS_MARK,
-  sourceSet,
-  TO_WORKLOAD,
-  WAITING,
-  type Direction,
-} from './rule-names.js';
+import { FROM_WORKLOAD, nodeSet, sourceSet, TO_HOST, TO_WORKLOAD, WAITING } from './rule-names.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
 export const LAYOUT_CHAIN = 'layout-2';
@@ -31,10 +19,6 @@ const hook = (type: string, at: string, priority: string): string =>
  */
 const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   [LAYOUT_CHAIN]: { rules: [] },
-  'raw-pre': {
-    hook: hook('filter', 'prerouting', 'raw'),
-    rules: [`iifname ${WORKLOADS} goto wl-raw`],
-  },
   'wl-raw': {
     rules: [
       'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
@@ -48,25 +32,6 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
       'counter drop comment "source address not of this endpoint"',
     ],
   },
-  'f-forward': {
-    hook: hook('filter', 'forward', 'filter - 10'),
-    rules: [
-      `iifname ${WORKLOADS} jump ${FROM_WORKLOAD}`,
-      `oifname ${WORKLOADS} jump ${TO_WORKLOAD}`,
-    ],
-  },
-  // The host itself may always reach its own containers: there is no output chain.
-  'f-input': {
-    hook: hook('filter', 'input', 'filter - 10'),
-    rules: [`iifname ${WORKLOADS} goto wl-to-host`],
-  },
-  'wl-to-host': {
-    rules: [
-      'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
-      // What the profile lets out goes on to the host's own firewall, which decides.
-      `jump ${FROM_WORKLOAD}`,
-    ],
-  },
   [WAITING]: { rules: ['counter drop comment "policies are not known yet"'] },
   [FROM_WORKLOAD]: {
     rules: [`iifname vmap @${FROM_WORKLOAD}`, 'counter drop comment "unknown workload interface"'],
@@ -75,6 +40,41 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
     rules: [`oifname vmap @${TO_WORKLOAD}`, 'counter drop comment "unknown workload interface"'],
   },
 };
+
+/** Where packets come in while this host has no host endpoint. The host itself always reaches its own containers. */
+export const workloadChains: Readonly<Record<string, Chain>> = {
+  'raw-pre': {
+    hook: hook('filter', 'prerouting', 'raw'),
+    rules: [`iifname ${WORKLOADS} goto wl-raw`],
+  },
+  'f-forward': {
+    hook: hook('filter', 'forward', 'filter - 10'),
+    rules: [
+      `iifname ${WORKLOADS} jump ${FROM_WORKLOAD}`,
+      `oifname ${WORKLOADS} jump ${TO_WORKLOAD}`,
+    ],
+  },
+  'f-input': {
+    hook: hook('filter', 'input', 'filter - 10'),
+    rules: [`iifname ${WORKLOADS} goto ${TO_HOST}`],
+  },
+};
+
+/** What a container's policy lets out to its own host meets the action (defaultEndpointToHostAction). */
+export function toHostChain(action: 'Drop' | 'Accept' | 'Return'): Chain {
+  const ends: Readonly<Record<typeof action, readonly string[]>> = {
+    Drop: ['counter drop comment "containers do not reach their host"'],
+    Accept: ['counter accept'],
+    Return: [],
+  };
+  return {
+    rules: [
+      'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      `jump ${FROM_WORKLOAD}`,
+      ...ends[action],
+    ],
+  };
+}
 
 /** Puts sets, maps and chains that never go away. */
 export function putBase(sink: RuleSink): void {
@@ -86,63 +86,4 @@ export function putBase(sink: RuleSink): void {
     sink.putSet(nodeSet(family), { kind: 'set', type: `ipv${family}_addr` });
   }
   for (const [name, chain] of Object.entries(BASE_CHAINS)) sink.putChain(name, chain);
-}
-
-const hex = (mark: number): string => `0x${mark.toString(16)}`;
-const ACCEPT = `meta mark set meta mark | ${hex(ACCEPT_MARK)} return`;
-const IF_ACCEPTED = `meta mark & ${hex(ACCEPT_MARK)} != 0 return`;
-
-export interface ListContent {
-  readonly direction: Direction;
-  /** In order, each with the chain of its policies. */
-  readonly tiers: readonly ({ readonly chain: string } & TierList)[];
-  /** Chains of the profiles, in order. */
-  readonly profiles: readonly string[];
-  readonly hostReach: 'own' | 'all';
-}
-
-/**
- * The chain that all endpoints with one ordered list of tiers and profiles share, per direction.
- * Order of the steps as in Felix (node-agent §5.1).
- */
-export function listRules({ direction, tiers, profiles, hostReach }: ListContent): string[] {
-  return [
-    `meta mark set meta mark & ${hex(CLEAR_MARKS)}`,
-    `ct state established,related ${ACCEPT}`,
-    'ct state invalid counter drop comment "invalid connection state"',
-    ...(direction === 'ingress' ? hostRules(hostReach) : ENCAPSULATED),
-    ...tiers.flatMap(({ chain }) => [`jump ${chain}`, IF_ACCEPTED]),
-    ...profiles.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
-    'counter drop comment "no profile matched"',
-  ];
-}
-
-/** The policies of one tier: Allow and Pass leave it, what none of them decides is denied or passed on. */
-export function tierRules(
-  { name, defaultAction }: TierList,
-  policies: readonly string[],
-): string[] {
-  return [
-    `meta mark set meta mark & ${hex(~PASS_MARK >>> 0)}`,
-    ...policies.flatMap((chain) => [
-      `jump ${chain}`,
-      `meta mark & ${hex(ACCEPT_MARK | PASS_MARK)} != 0 return`,
-    ]),
-    ...(defaultAction === 'Pass'
-      ? []
-      : [`counter drop comment "${commentText(`end of tier ${name}`)}"`]),
-  ];
-}
-
-const ENCAPSULATED: readonly string[] = [
-  'udp dport 4789 counter drop comment "VXLAN from a container"',
-  'meta l4proto 4 counter drop comment "IP in IP from a container"',
-];
-
-function hostRules(hostReach: 'own' | 'all'): string[] {
-  if (hostReach === 'own') return [];
-  return families.map(
-    (family) =>
-      `${family === 4 ? 'ip' : 'ip6'} saddr @${nodeSet(family)} counter ${ACCEPT} comment "hosts reach all"`,
-  );
 }

@@ -1,5 +1,5 @@
 import type { TierList } from './applied-policies.js';
-import { listRules, tierRules } from './base-chains.js';
+import { listRules, tierRules } from './list-rules.js';
 import type { RuleSink } from './ports.js';
 import type { RuleChains } from './rule-chains.js';
 import { listChain, tierChain, type Direction } from './rule-names.js';
@@ -58,13 +58,13 @@ export class ListChains {
     const profiles = [...new Set(order.profiles)].map((name) =>
       this.#rules.use({ kind: 'profile', name }, direction),
     );
-    const tiers = order.tiers.map((tier) => this.#useTier(direction, tier));
+    const tiers = order.tiers.map((tier) => this.useTier(direction, tier));
     this.#sink.putChain(chain, {
       rules: listRules({ direction, tiers, profiles, hostReach: this.#settings.hostReach }),
     });
     this.#lists.set(chain, {
       rules: profiles,
-      tiers: tiers.map(({ chain: name }) => name),
+      tiers,
       users: 1,
       idleSince: 0,
     });
@@ -89,23 +89,24 @@ export class ListChains {
     this.#lists.delete(chain);
     this.#sink.dropChain(chain);
     for (const name of list.rules) this.#rules.release(name, list.idleSince);
-    for (const name of list.tiers) this.#releaseTier(name, list.idleSince);
+    for (const name of list.tiers) this.releaseTier(name, list.idleSince);
   }
 
-  #useTier(direction: Direction, tier: TierList): { readonly chain: string } & TierList {
+  /** The chain of a tier's policies; it exists from now on. */
+  useTier(direction: Direction, tier: TierList): string {
     const chain = tierChain(direction, JSON.stringify(tier));
     const known = this.#tiers.get(chain);
     if (known !== undefined) {
       known.users += 1;
-      return { chain, ...tier };
+      return chain;
     }
     const rules = tier.policies.map((name) => this.#rules.use({ kind: 'policy', name }, direction));
     this.#sink.putChain(chain, { rules: tierRules(tier, rules) });
     this.#tiers.set(chain, { rules, tiers: [], users: 1, idleSince: 0 });
-    return { chain, ...tier };
+    return chain;
   }
 
-  #releaseTier(chain: string, since: number): void {
+  releaseTier(chain: string, since: number): void {
     const tier = this.#tiers.get(chain);
     if (tier === undefined) return;
     tier.users -= 1;

@@ -1,6 +1,7 @@
 import {
   families,
-  type Address,
+  Address,
+  type HostEndpoint,
   type NetworkPolicy,
   type NetworkSet,
   type Profile,
@@ -9,9 +10,12 @@ import {
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
 import { putBase } from './base-chains.js';
+import type { Encapsulation } from './host-base.js';
+import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
 import type { RuleSink } from './ports.js';
+import type { HostInterface } from './resolve-hosts.js';
 import { RuleChains, type Owner } from './rule-chains.js';
 import { nodeSet } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
@@ -46,6 +50,9 @@ export class Policy {
   readonly #rules: RuleChains;
   readonly #lists: ListChains;
   readonly #applied = new AppliedPolicies();
+  readonly #hosts: HostEndpoints;
+  #nodeAddresses: readonly Address[] = [];
+  #encapsulated = false;
   readonly #locals: LocalEndpoints;
   #announce = (): void => undefined;
   /** Settles with `begin`. */
@@ -60,7 +67,13 @@ export class Policy {
     this.#rules = new RuleChains(sink);
     this.#lists = new ListChains(sink, this.#rules, settings, now);
     const waits = settings.waits === true;
-    this.#locals = new LocalEndpoints(sink, this.#lists, this.#applied, waits);
+    const { rules, lists, applied } = {
+      rules: this.#rules,
+      lists: this.#lists,
+      applied: this.#applied,
+    };
+    this.#locals = new LocalEndpoints(sink, lists, applied, waits);
+    this.#hosts = new HostEndpoints({ sink, rules, lists, applied, now });
     if (waits) this.#rules.members.hold();
   }
 
@@ -109,18 +122,18 @@ export class Policy {
   /** A profile was made, changed, or (undefined) removed. */
   setProfile(name: string, profile: Profile | undefined): void {
     this.#rules.setProfile(name, profile);
-    this.#locals.renew(this.#applied.setProfileLabels(name, profile?.labelsToApply));
+    this.#renew(this.#applied.setProfileLabels(name, profile?.labelsToApply));
   }
 
   /** A policy was made, changed, or (undefined) removed. @param id `name`, or `namespace/name` */
   setPolicy(id: string, policy: NetworkPolicy | undefined): void {
     this.#rules.setPolicy(id, policy);
-    this.#locals.renew(this.#applied.setPolicy(id, policy));
+    this.#renew(this.#applied.setPolicy(id, policy));
   }
 
   /** A tier was made, changed, or (undefined) removed. */
   setTier(name: string, tier: Tier | undefined): void {
-    this.#locals.renew(this.#applied.setTier(name, tier));
+    this.#renew(this.#applied.setTier(name, tier));
   }
 
   /** nft would not take these rules: they deny until they are changed. */
@@ -157,12 +170,42 @@ export class Policy {
     this.#rules.members.setItem(`set ${key}`, facts);
   }
 
+  /** An endpoint of a host of the cluster; `local`: of this one. Undefined when it went. */
+  setHostEndpoint(id: string, endpoint: HostEndpoint | undefined, local: boolean): void {
+    const addresses = (endpoint?.expectedIPs ?? []).map((text) => Address.tryParse(text));
+    const facts = endpoint && {
+      ...endpoint,
+      addresses: addresses.filter((one) => one !== undefined),
+    };
+    this.#rules.members.setItem(`host ${id}`, facts);
+    this.#hosts.set(id, local ? endpoint : undefined);
+    this.#fillNodes();
+  }
+
+  /** Host endpoints of this host; without any, its interfaces do not matter. */
+  get hostEndpoints(): { readonly count: number; readonly unused: readonly string[] } {
+    return this.#hosts;
+  }
+
+  /** The interfaces of this host, those of containers left out. */
+  setInterfaces(interfaces: readonly HostInterface[]): void {
+    this.#hosts.setInterfaces(interfaces);
+  }
+
+  setHostSettings(settings: HostSettings): void {
+    this.#hosts.setSettings(settings);
+  }
+
+  /** Tunnels between the hosts, which host endpoints let pass. */
+  setEncapsulation(encapsulation: Encapsulation): void {
+    this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
+    this.#hosts.setEncapsulation(encapsulation);
+    this.#fillNodes();
+  }
+
   setNodeAddresses(addresses: readonly Address[]): void {
-    if (this.#settings.hostReach === 'own') return;
-    for (const family of families) {
-      const own = addresses.filter((address) => address.family === family).map(String);
-      this.#sink.replaceElements(nodeSet(family), [...new Set(own)].sort());
-    }
+    this.#nodeAddresses = addresses;
+    this.#fillNodes();
   }
 
   /** An endpoint of this host is to be reachable, or (undefined) is gone. */
@@ -175,5 +218,21 @@ export class Policy {
     const limit = this.#now() - idleMs;
     this.#lists.tidy(limit);
     this.#rules.tidy(limit);
+  }
+
+  #renew(keys: Iterable<string>): void {
+    const all = [...keys];
+    this.#locals.renew(all);
+    this.#hosts.renew(all);
+  }
+
+  /** Only rules that name the sets are worth their members. */
+  #fillNodes(): void {
+    const named =
+      this.#settings.hostReach === 'all' || (this.#encapsulated && this.#hosts.count > 0);
+    for (const family of families) {
+      const own = named ? this.#nodeAddresses.filter((one) => one.family === family) : [];
+      this.#sink.replaceElements(nodeSet(family), [...new Set(own.map(String))].sort());
+    }
   }
 }

@@ -17,6 +17,14 @@ export const TO_WORKLOAD = 'to-wl';
 /** Where new endpoints go until the policies of the cluster are known. */
 export const WAITING = 'waiting';
 
+/** What containers send to their own host. */
+export const TO_HOST = 'wl-to-host';
+
+/** The chain of a host endpoint at one place of a packet's way. */
+export function hostChain(gate: string, id: string): string {
+  return named(`h-${gate}`, id);
+}
+
 /** The chain that endpoints with this ordered list of tiers and profiles share. */
 export function listChain(direction: Direction, list: string): string {
   return `${direction === 'ingress' ? 'tl' : 'fl'}-${digest(list)}`;

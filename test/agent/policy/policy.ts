@@ -6,12 +6,21 @@ import { DesiredTable } from '../../../src/agent/table.js';
 import { Address } from '../../../src/model/index.js';
 import { networkProfile } from '../../../src/model/v3/index.js';
 import { local } from '../../fixtures/agent-facts.js';
-import { history, inOrder, outcome, retell, tell } from '../../fixtures/policy-history.js';
+import {
+  history,
+  hostInterfaces,
+  inOrder,
+  outcome,
+  retell,
+  tell,
+} from '../../fixtures/policy-history.js';
 import { PolicyOracle, readTable } from '../../fixtures/policy-oracle.js';
 
 function createPolicy(now: () => number = () => 0): { table: DesiredTable; policy: Policy } {
   const table = new DesiredTable('t');
-  return { table, policy: new Policy(table, { hostReach: 'own' }, now) };
+  const policy = new Policy(table, { hostReach: 'own' }, now);
+  policy.setInterfaces(hostInterfaces);
+  return { table, policy };
 }
 
 t.test('any order of news ends as if only the end had been told', async (t) => {

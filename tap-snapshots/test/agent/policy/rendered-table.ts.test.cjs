@@ -5,6 +5,378 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
+exports[`test/agent/policy/rendered-table.ts > TAP > a host with host endpoints > must match snapshot 1`] = `
+add table inet calico-libnetwork
+delete table inet calico-libnetwork
+table inet calico-libnetwork {
+  map from-wl {
+    type ifname : verdict
+  }
+  map to-wl {
+    type ifname : verdict
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set nodes4 {
+    type ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
+  }
+  set nodes6 {
+    type ipv6_addr
+  }
+  map hep-raw-in {
+    type ifname : verdict
+  }
+  map hep-raw-out {
+    type ifname : verdict
+  }
+  map hep-before-dnat {
+    type ifname : verdict
+  }
+  map hep-forward-in {
+    type ifname : verdict
+  }
+  map hep-forward-out {
+    type ifname : verdict
+  }
+  map hep-in {
+    type ifname : verdict
+  }
+  map hep-out {
+    type ifname : verdict
+  }
+  set s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv4_addr
+    comment "has(net1)"
+  }
+  set s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw {
+    type ipv6_addr
+    comment "has(net1)"
+  }
+  chain layout-2 {
+  }
+  chain wl-raw {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmp type redirect counter drop comment "redirect from a container"
+    iifname . ip saddr @own4 accept
+    iifname . ip6 saddr @own6 accept
+    ip6 saddr fe80::/10 accept
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
+    ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
+    counter drop comment "source address not of this endpoint"
+  }
+  chain waiting {
+    counter drop comment "policies are not known yet"
+  }
+  chain from-wl {
+    iifname vmap @from-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain to-wl {
+    oifname vmap @to-wl
+    counter drop comment "unknown workload interface"
+  }
+  chain wl-to-host {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    jump from-wl
+    counter drop comment "containers do not reach their host"
+  }
+  chain raw-pre {
+    type filter hook prerouting priority raw; policy accept;
+    meta mark set meta mark & 0xfffcffff
+    iifname "cali*" goto wl-raw
+    jump hep-raw-in-chain
+    meta mark & 0x10000 == 0x10000 notrack accept
+  }
+  chain f-forward {
+    type filter hook forward priority filter - 10; policy accept;
+    meta mark & 0x10000 == 0 jump hep-forward-in-chain
+    iifname "cali*" jump from-wl
+    oifname "cali*" jump to-wl
+    jump hep-forward-out-chain
+  }
+  chain f-input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "cali*" goto wl-to-host
+    meta mark & 0x10000 == 0x10000 accept
+    meta l4proto 4 ip saddr @nodes4 counter accept comment "IP in IP between hosts"
+    ip saddr @nodes4 udp dport 4790 counter accept comment "VXLAN between hosts"
+    ip6 saddr @nodes6 udp dport 4790 counter accept comment "VXLAN between hosts"
+    jump hep-in-chain
+  }
+  chain failsafe-in {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } counter meta mark set meta mark | 0x10000 return comment "failsafe port"
+    ip saddr 192.0.2.0/24 meta l4proto . th dport { tcp . 22 } counter meta mark set meta mark | 0x10000 return comment "failsafe port"
+    meta l4proto . th dport { tcp . 179 } counter meta mark set meta mark | 0x10000 return comment "failsafe port"
+  }
+  chain failsafe-out {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } counter meta mark set meta mark | 0x10000 return comment "failsafe port"
+  }
+  chain failsafe-raw-in {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } counter accept comment "failsafe port"
+    ip saddr 192.0.2.0/24 meta l4proto . th dport { tcp . 22 } counter accept comment "failsafe port"
+    meta l4proto . th dport { tcp . 179 } counter accept comment "failsafe port"
+  }
+  chain failsafe-raw-out {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } counter accept comment "failsafe port"
+    ip daddr 192.0.2.0/24 meta l4proto . th sport { tcp . 22 } counter accept comment "failsafe port"
+    meta l4proto . th sport { tcp . 179 } counter accept comment "failsafe port"
+  }
+  chain raw-out {
+    type filter hook output priority raw; policy accept;
+    meta mark set meta mark & 0xfffcffff
+    jump hep-raw-out-chain
+    meta mark & 0x10000 == 0x10000 notrack accept
+  }
+  chain mangle-pre {
+    type filter hook prerouting priority mangle; policy accept;
+    ct state established,related accept
+    meta mark & 0x10000 == 0x10000 accept
+    jump hep-before-dnat-chain
+  }
+  chain f-output {
+    type filter hook output priority filter - 10; policy accept;
+    meta mark & 0x10000 == 0x10000 accept
+    meta l4proto 4 ip daddr @nodes4 counter accept comment "IP in IP between hosts"
+    ip daddr @nodes4 udp dport 4790 counter accept comment "VXLAN between hosts"
+    ip6 daddr @nodes6 udp dport 4790 counter accept comment "VXLAN between hosts"
+    ct status & dnat != 0 accept
+    jump hep-out-chain
+  }
+  chain m-post {
+    type filter hook postrouting priority mangle; policy accept;
+    meta iif != 0 accept
+    meta mark & 0x10000 == 0x10000 accept
+    ct status & dnat != 0 jump hep-out-chain
+  }
+  chain pi-raw {
+    counter meta mark set meta mark | 0x10000 return comment "policy raw ingress rule 1"
+  }
+  chain ti-3467e7c682fcc8ac {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-raw
+    meta mark & 0x30000 != 0 return
+  }
+  chain h-raw-in-eth {
+    meta mark set meta mark & 0xfffcffff
+    jump failsafe-raw-in
+    jump ti-3467e7c682fcc8ac
+    meta mark & 0x10000 != 0 return
+  }
+  chain po-raw {
+  }
+  chain to-3467e7c682fcc8ac {
+    meta mark set meta mark & 0xfffdffff
+    jump po-raw
+    meta mark & 0x30000 != 0 return
+  }
+  chain h-raw-out-eth {
+    meta mark set meta mark & 0xfffcffff
+    jump failsafe-raw-out
+    jump to-3467e7c682fcc8ac
+    meta mark & 0x10000 != 0 return
+  }
+  chain pi-dnat {
+  }
+  chain ti-321bf96bc1337af1 {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-dnat
+    meta mark & 0x30000 != 0 return
+  }
+  chain h-before-dnat-eth {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-in
+    meta mark & 0x10000 != 0 meta mark set meta mark & 0xfffcffff return
+    jump ti-321bf96bc1337af1
+    meta mark & 0x10000 != 0 return
+  }
+  chain pi-forward {
+  }
+  chain ti-311521176ea9d243 {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-forward
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain h-forward-in-eth {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump ti-311521176ea9d243
+    meta mark & 0x10000 != 0 return
+    meta mark set meta mark | 0x10000 return
+  }
+  chain po-forward {
+    counter drop comment "policy forward egress rule 1"
+  }
+  chain to-311521176ea9d243 {
+    meta mark set meta mark & 0xfffdffff
+    jump po-forward
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain h-forward-out-eth {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump to-311521176ea9d243
+    meta mark & 0x10000 != 0 return
+    meta mark set meta mark | 0x10000 return
+  }
+  chain pi-plain {
+  }
+  chain ti-e33f301d3124d5e3 {
+    meta mark set meta mark & 0xfffdffff
+    jump pi-forward
+    meta mark & 0x30000 != 0 return
+    jump pi-plain
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain pri-net1 {
+    meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+    meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
+  }
+  chain h-in-eth {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-in
+    meta mark & 0x10000 != 0 return
+    jump ti-e33f301d3124d5e3
+    meta mark & 0x10000 != 0 return
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain po-plain {
+  }
+  chain to-e33f301d3124d5e3 {
+    meta mark set meta mark & 0xfffdffff
+    jump po-forward
+    meta mark & 0x30000 != 0 return
+    jump po-plain
+    meta mark & 0x30000 != 0 return
+    counter drop comment "end of tier default"
+  }
+  chain pro-net1 {
+    counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
+  }
+  chain h-out-eth {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-out
+    meta mark & 0x10000 != 0 return
+    jump to-e33f301d3124d5e3
+    meta mark & 0x10000 != 0 return
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain hep-raw-in-chain {
+    iifname vmap @hep-raw-in
+  }
+  chain hep-raw-out-chain {
+    oifname vmap @hep-raw-out
+  }
+  chain hep-before-dnat-chain {
+    iifname vmap @hep-before-dnat
+    iifname "lo" return
+    iifname "cali*" return
+    goto h-before-dnat-all
+  }
+  chain hep-forward-in-chain {
+    iifname vmap @hep-forward-in
+    iifname "lo" return
+    iifname "cali*" return
+    goto h-forward-in-all
+  }
+  chain hep-forward-out-chain {
+    oifname vmap @hep-forward-out
+    oifname "lo" return
+    oifname "cali*" return
+    goto h-forward-out-all
+  }
+  chain hep-in-chain {
+    iifname vmap @hep-in
+    iifname "lo" return
+    iifname "cali*" return
+    goto h-in-all
+  }
+  chain hep-out-chain {
+    oifname vmap @hep-out
+    oifname "lo" return
+    oifname "cali*" return
+    goto h-out-all
+  }
+  chain h-before-dnat-all {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-in
+    meta mark & 0x10000 != 0 meta mark set meta mark & 0xfffcffff return
+    jump ti-321bf96bc1337af1
+    meta mark & 0x10000 != 0 return
+  }
+  chain h-forward-in-all {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump ti-311521176ea9d243
+    meta mark & 0x10000 != 0 return
+    meta mark set meta mark | 0x10000 return
+  }
+  chain h-forward-out-all {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump to-311521176ea9d243
+    meta mark & 0x10000 != 0 return
+    meta mark set meta mark | 0x10000 return
+  }
+  chain h-in-all {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-in
+    meta mark & 0x10000 != 0 return
+    jump ti-e33f301d3124d5e3
+    meta mark & 0x10000 != 0 return
+    jump pri-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+  chain h-out-all {
+    meta mark set meta mark & 0xfffcffff
+    ct state established,related meta mark set meta mark | 0x10000 return
+    ct state invalid counter drop comment "invalid connection state"
+    jump failsafe-out
+    meta mark & 0x10000 != 0 return
+    jump to-e33f301d3124d5e3
+    meta mark & 0x10000 != 0 return
+    jump pro-net1
+    meta mark & 0x10000 != 0 return
+    counter drop comment "no profile matched"
+  }
+}
+add element inet calico-libnetwork nodes4 { 192.0.2.1 }
+add element inet calico-libnetwork nodes6 { 2001:db8::1 }
+add element inet calico-libnetwork hep-raw-in { "eth0" : goto h-raw-in-eth }
+add element inet calico-libnetwork hep-raw-out { "eth0" : goto h-raw-out-eth }
+add element inet calico-libnetwork hep-before-dnat { "eth0" : goto h-before-dnat-eth }
+add element inet calico-libnetwork hep-forward-in { "eth0" : goto h-forward-in-eth }
+add element inet calico-libnetwork hep-forward-out { "eth0" : goto h-forward-out-eth }
+add element inet calico-libnetwork hep-in { "eth0" : goto h-in-eth }
+add element inet calico-libnetwork hep-out { "eth0" : goto h-out-eth }
+
+`
+
 exports[`test/agent/policy/rendered-table.ts > TAP > the whole table, hosts reach all > must match snapshot 1`] = `
 add table inet calico-libnetwork
 delete table inet calico-libnetwork
@@ -103,10 +475,6 @@ table inet calico-libnetwork {
   }
   chain layout-2 {
   }
-  chain raw-pre {
-    type filter hook prerouting priority raw; policy accept;
-    iifname "cali*" goto wl-raw
-  }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
@@ -116,19 +484,6 @@ table inet calico-libnetwork {
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
     counter drop comment "source address not of this endpoint"
-  }
-  chain f-forward {
-    type filter hook forward priority filter - 10; policy accept;
-    iifname "cali*" jump from-wl
-    oifname "cali*" jump to-wl
-  }
-  chain f-input {
-    type filter hook input priority filter - 10; policy accept;
-    iifname "cali*" goto wl-to-host
-  }
-  chain wl-to-host {
-    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
-    jump from-wl
   }
   chain waiting {
     counter drop comment "policies are not known yet"
@@ -140,6 +495,23 @@ table inet calico-libnetwork {
   chain to-wl {
     oifname vmap @to-wl
     counter drop comment "unknown workload interface"
+  }
+  chain wl-to-host {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    jump from-wl
+  }
+  chain raw-pre {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "cali*" goto wl-raw
+  }
+  chain f-forward {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname "cali*" jump from-wl
+    oifname "cali*" jump to-wl
+  }
+  chain f-input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "cali*" goto wl-to-host
   }
   chain nat-post {
     type nat hook postrouting priority srcnat + 10; policy accept;
@@ -441,10 +813,6 @@ table inet calico-libnetwork {
   }
   chain layout-2 {
   }
-  chain raw-pre {
-    type filter hook prerouting priority raw; policy accept;
-    iifname "cali*" goto wl-raw
-  }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
@@ -454,19 +822,6 @@ table inet calico-libnetwork {
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
     counter drop comment "source address not of this endpoint"
-  }
-  chain f-forward {
-    type filter hook forward priority filter - 10; policy accept;
-    iifname "cali*" jump from-wl
-    oifname "cali*" jump to-wl
-  }
-  chain f-input {
-    type filter hook input priority filter - 10; policy accept;
-    iifname "cali*" goto wl-to-host
-  }
-  chain wl-to-host {
-    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
-    jump from-wl
   }
   chain waiting {
     counter drop comment "policies are not known yet"
@@ -478,6 +833,23 @@ table inet calico-libnetwork {
   chain to-wl {
     oifname vmap @to-wl
     counter drop comment "unknown workload interface"
+  }
+  chain wl-to-host {
+    icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    jump from-wl
+  }
+  chain raw-pre {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "cali*" goto wl-raw
+  }
+  chain f-forward {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname "cali*" jump from-wl
+    oifname "cali*" jump to-wl
+  }
+  chain f-input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "cali*" goto wl-to-host
   }
   chain nat-post {
     type nat hook postrouting priority srcnat + 10; policy accept;
