@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { subcommand, usage, withFile, type Finish, type Options } from './grammar.js';
 import type { Io } from './io.js';
 
+const DRY_RUN = 'write nothing; tell which flows would pass or be denied that are not now';
+
 export function addWriting(program: Command, io: Io, finish: Finish): void {
   const verbs = {
     create: 'Make objects; one that exists already is an error.',
@@ -21,6 +23,7 @@ export function addWriting(program: Command, io: Io, finish: Finish): void {
         );
       },
     );
+    if (verb !== 'validate') command.option('--dry-run', DRY_RUN);
     if (verb === 'create') command.option('--skip-exists', 'leave objects that exist alone');
     command.addHelpText(
       'after',
@@ -38,7 +41,8 @@ Examples:
       natOutgoing: true
     EOF
 
-Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool and profile.`,
+Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool, profile,
+policy and hostEndpoint.`,
     );
   }
 }
@@ -54,7 +58,7 @@ function addGet(program: Command, io: Io, finish: Finish): void {
   )
     .argument(
       '[kind]',
-      'ipPool, ipReservation, node, profile, workloadEndpoint, clusterInformation',
+      'ipPool, node, profile, networkPolicy, globalNetworkPolicy, tier, networkSet, globalNetworkSet, hostEndpoint, workloadEndpoint, ipReservation, clusterInformation, stagedNetworkPolicy, stagedGlobalNetworkPolicy',
     )
     .argument('[name...]', 'all when left out')
     .option('-A, --all-namespaces', 'objects of every namespace')
@@ -85,6 +89,7 @@ function addDelete(program: Command, io: Io, finish: Finish): void {
     .argument('[kind]')
     .argument('[name...]')
     .option('-s, --skip-not-exists', 'objects that do not exist are no error')
+    .option('--dry-run', DRY_RUN)
     .action(async (kind: string | undefined, names: string[], options: Options) => {
       if (kind === undefined && options['filename'] === undefined) return usage(remove, finish);
       const { deleteCommand } = await import('./commands/delete.js');
@@ -98,6 +103,7 @@ Examples:
   $ calicoctl delete -f pool.yaml --skip-not-exists
 
 A pool is disabled first and its blocks are released; addresses in use stay valid.
-A node goes with its endpoints, addresses and blocks; its daemon must have been stopped.`,
+A node goes with its endpoints, addresses and blocks; its daemon must have been stopped.
+A tier goes only when no policy is in it.`,
     );
 }

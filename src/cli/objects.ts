@@ -1,7 +1,6 @@
 import { Fault } from '../base/index.js';
 import {
   commitOrConflict,
-  resourceKey,
   resourcePrefix,
   retryOnConflict,
   type CallOptions,
@@ -20,6 +19,7 @@ import {
   type Kind,
   type Resource,
 } from '../model/v3/index.js';
+import { findObject } from './find-object.js';
 import { describeId, type ObjectId } from './object-name.js';
 
 /** A stored object with the revision to compare when it is changed. */
@@ -38,9 +38,6 @@ export interface ObjectList {
 
 /** How often a change starts again when somebody else was faster. */
 const ATTEMPTS = 5;
-
-export const keyOf = ({ kind, name, namespace }: ObjectId): string =>
-  resourceKey(kind.plural, name, namespace);
 
 export function notFound(id: ObjectId): Fault {
   const message = `resource does not exist: ${describeId(id)} with error: <nil>`;
@@ -75,6 +72,10 @@ export interface ChangeOptions extends CallOptions {
   readonly check?: WriteCheck;
 }
 
+export interface RemoveOptions extends CallOptions {
+  readonly resourceVersion?: string;
+}
+
 /** The v3 objects of one datastore. */
 export class Objects {
   readonly store: Store;
@@ -85,7 +86,7 @@ export class Objects {
 
   /** Throws `not-found`. */
   async get(id: ObjectId, options?: CallOptions): Promise<StoredObject> {
-    const entry = await this.store.get(keyOf(id), options);
+    const { entry } = await findObject(this.store, id, options);
     if (entry !== undefined) return toStored(id, entry);
     const builtIn = id.kind.builtIn?.find(({ metadata }) => metadata.name === id.name);
     if (builtIn === undefined) throw notFound(id);
@@ -103,7 +104,7 @@ export class Objects {
     for (const entry of entries) {
       try {
         const resource = decodeResource(entry.value, entry.key);
-        const { name, namespace: own } = resource.metadata;
+        const { name, namespace: own } = (kind.shown?.(resource) ?? resource).metadata;
         const id = { kind, name, ...(own === undefined ? {} : { namespace: own }) };
         objects.push({ id, resource, revision: entry.revision });
       } catch (error) {
@@ -117,6 +118,8 @@ export class Objects {
     if (kind.builtIn !== undefined) {
       objects.sort((a, b) => (a.id.name < b.id.name ? -1 : a.id.name > b.id.name ? 1 : 0));
     }
+    const { compare } = kind;
+    if (compare !== undefined) objects.sort((a, b) => compare(a.resource, b.resource));
     return { objects, unreadable, revision };
   }
 
@@ -138,15 +141,17 @@ export class Objects {
     await options.check?.(next, undefined);
     const metadata = { ...next.metadata };
     fillIdentity(metadata, options.identity);
-    const key = resourceKey(id.kind.plural, metadata.name, id.namespace);
+    const named = { ...id, name: metadata.name };
+    const { key, entry, seen } = await findObject(this.store, named, options);
+    if (entry !== undefined) throw alreadyExists(named);
     const result = await this.store.commit(
       {
-        compares: [{ key, revision: 0n }],
+        compares: seen,
         writes: [{ key, value: encodeResource({ ...next, metadata }) }],
       },
       options,
     );
-    if (!result.committed) throw alreadyExists({ ...id, name: metadata.name });
+    if (!result.committed) throw alreadyExists(named);
   }
 
   /**
@@ -160,7 +165,9 @@ export class Objects {
   ): Promise<void> {
     refuseBuiltIn(id, 'Update');
     await retryOnConflict(ATTEMPTS, async () => {
-      const { resource: previous, revision } = await this.get(id, options);
+      const { key, entry } = await findObject(this.store, id, options);
+      if (entry === undefined) throw notFound(id);
+      const { resource: previous, revision } = toStored(id, entry);
       checkRevision(id, revision, options.resourceVersion);
       const next = acceptable(id, change(previous));
       const problems = id.kind.checkUpdate?.(previous, next) ?? [];
@@ -168,7 +175,6 @@ export class Objects {
       await options.check?.(next, previous);
       const merged = mergeUpdate(id.kind, previous, next);
       fillIdentity(merged.metadata, options.identity);
-      const key = keyOf(id);
       await commitOrConflict(
         this.store,
         {
@@ -185,19 +191,16 @@ export class Objects {
    * Deletes the key, also when its value cannot be understood: somebody has to be able to remove it.
    * Throws `not-found`, `conflict`.
    */
-  async remove(
-    id: ObjectId,
-    options: CallOptions & { readonly resourceVersion?: string } = {},
-  ): Promise<void> {
+  async remove(id: ObjectId, options: RemoveOptions = {}): Promise<void> {
     refuseBuiltIn(id, 'Delete');
     await retryOnConflict(ATTEMPTS, async () => {
-      const key = keyOf(id);
-      const entry = await this.store.get(key, options);
+      const { key, entry } = await findObject(this.store, id, options);
       if (entry === undefined) throw notFound(id);
       checkRevision(id, entry.revision, options.resourceVersion);
+      const compares = [{ key, revision: entry.revision }];
       await commitOrConflict(
         this.store,
-        { compares: [{ key, revision: entry.revision }], writes: [{ key, value: null }] },
+        { compares, writes: [{ key, value: null }] },
         describeId(id),
         options,
       );

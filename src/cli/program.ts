@@ -3,6 +3,7 @@ import { Fault } from '../base/index.js';
 import { addChanging } from './grammar-changes.js';
 import { addIpam } from './grammar-ipam.js';
 import { addReading, addWriting } from './grammar-objects.js';
+import { addPolicy } from './grammar-policy.js';
 import { configured, subcommand, type Finish, type Options } from './grammar.js';
 import type { Io } from './io.js';
 
@@ -13,7 +14,7 @@ import type { Io } from './io.js';
 export function createProgram(io: Io, finish: Finish): Command {
   const program: Command = configured(new Command('calicoctl'), io)
     .description(
-      'Manages Calico networking of Docker hosts: pools, profiles, endpoints, nodes and addresses.',
+      'Manages Calico networking of Docker hosts: pools, policies, endpoints, nodes and addresses.',
     )
     .option('--version', 'show the version of this program')
     .option('-l, --log-level <level>', 'accepted here too')
@@ -35,6 +36,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addReading(program, io, finish);
   addChanging(program, io, finish);
   addIpam(program, io, finish);
+  addPolicy(program, io, finish);
   addInformation(program, io, finish);
   return program;
 }
@@ -45,6 +47,7 @@ Examples:
   $ calicoctl get ippools -o wide        # all pools with their modes
   $ calicoctl get workloadendpoints -A   # every container of every host
   $ calicoctl ipam show --ip=10.20.0.5   # who holds an address
+  $ calicoctl policy trace --from web1 --to db1 --port tcp/3306   # whether that passes, and why
   $ calicoctl status                     # how the daemon of this host is
 
 The datastore is taken from /etc/calico/calicoctl.cfg if it exists, else from ETCD_ENDPOINTS and its

@@ -20,9 +20,11 @@ import {
 import { releaseAddress } from './addresses.js';
 import { listAffinities, releaseAffinities } from './affinities.js';
 import { listBlocks } from './blocks.js';
+import { keyOf } from './find-object.js';
 import type { Io } from './io.js';
 import type { ObjectId } from './object-name.js';
-import { checkRevision, keyOf, notFound, type Objects } from './objects.js';
+import { checkRevision, notFound, type Objects } from './objects.js';
+import { refuseTierInUse } from './policy-checks.js';
 
 const ATTEMPTS = 5;
 
@@ -40,6 +42,7 @@ export async function removeObject(
   if (id.kind.kind === 'Node') {
     await retryOnConflict(ATTEMPTS, async () => strikeNode(io, objects, id, options));
   }
+  if (id.kind.kind === 'Tier') await refuseTierInUse(objects.store, id.name, options);
   if (id.kind.kind !== 'IPPool') return objects.remove(id, options);
   const revision = await emptyPool(io, objects, id, options);
   return objects.remove(id, { ...options, resourceVersion: revision.toString() });

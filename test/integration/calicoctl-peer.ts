@@ -115,6 +115,39 @@ t.test('each reads and changes what the other made', { skip }, async (t) => {
   }
 });
 
+t.test('each reads and changes policies that the other made', { skip }, async (t) => {
+  const scenario = peerScenarios.find(({ files }) => 'policies.yaml' in files);
+  if (scenario === undefined) throw new Error('no scenario');
+  const real = realCalicoctl(PEERS ?? '', server);
+  const changes = [
+    `patch gnp net.one -p '{"spec":{"order":7}}'`,
+    'label np n1 a=b',
+    'delete gnp big',
+    'delete stagednetworkpolicies s1',
+    'delete tier late',
+    `patch hep h2 -p '{"spec":{"profiles":["a"]}}'`,
+  ];
+  for (const [maker, other, who] of [
+    [ours, real, 'we make, it reads'],
+    [real, ours, 'it makes, we read'],
+  ] as const) {
+    const creates = scenario.commands.filter((each) => each.startsWith('create '));
+    await runScenario({ ...scenario, commands: creates }, server, maker);
+    const shows = scenario.commands.filter((each) => each.startsWith('get '));
+    const compare = async (when: string): Promise<void> => {
+      for (const command of shows) {
+        const [a, b] = [await maker(command, ''), await other(command, '')];
+        t.same({ ...b, out: b.out.trimEnd() }, { ...a, out: a.out.trimEnd() }, `${when}${command}`);
+      }
+    };
+    await compare(`${who}: `);
+    for (const command of changes) {
+      t.equal((await other(command, '')).status, 0, `${who}: ${command}`);
+    }
+    await compare(`${who}, changed: `);
+  }
+});
+
 t.test('an etcd that is not there is told within the bound', async (t) => {
   await server.stop();
   const started = performance.now();

@@ -5,10 +5,13 @@ import { idFromWords, idOf, type ObjectId } from '../object-name.js';
 import { refuseReadOnly, type Objects } from '../objects.js';
 import { reportDeletes, type Outcome } from '../outcome.js';
 import { removeObject } from '../removal.js';
-import { both, kindNamed, withObjects, type SharedOptions } from '../session.js';
+import { both, kindNamed, type SharedOptions } from '../session.js';
+import { trialIo, withTrial } from '../trial.js';
 
 export interface DeleteOptions extends SharedOptions {
   readonly skipNotExists?: boolean;
+  /** Tell what would change, and delete nothing. */
+  readonly dryRun?: boolean;
 }
 
 interface Target {
@@ -20,13 +23,14 @@ interface Target {
 
 /** delete: by names or by the objects of a file; a failing one does not stop the rest. */
 export async function deleteCommand(
-  io: Io,
+  given: Io,
   words: readonly string[],
   options: DeleteOptions,
 ): Promise<number> {
+  const io = trialIo(given, options);
   const targets = await targetsOf(io, words, options);
   if (targets.length === 0) return reportDeletes(io, []);
-  return withObjects(io, options, async (objects) => {
+  return withTrial(given, options, async (objects) => {
     const outcomes: Outcome[] = [];
     for (const target of targets) outcomes.push(await deleteOne(io, objects, target, options));
     return reportDeletes(io, outcomes);

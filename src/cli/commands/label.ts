@@ -24,9 +24,10 @@ export async function labelCommand(
   const wanted = parseAssignment(assignment, options.remove === true);
   let done = '';
   const change = (previous: Resource): Resource => {
-    const { labels, verb } = changed(previous, wanted, what, options.overwrite === true);
+    const shown = kind.shown?.(previous) ?? previous;
+    const { labels, verb } = changed(shown, wanted, what, options.overwrite === true);
     done = `Successfully ${verb} ${what}\n`;
-    return { ...previous, metadata: { ...previous.metadata, labels } };
+    return { ...shown, metadata: { ...shown.metadata, labels } };
   };
   return withObjects(io, options, async (objects) => {
     try {

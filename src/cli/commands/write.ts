@@ -7,29 +7,37 @@ import type { Io } from '../io.js';
 import { idOf, type ObjectId } from '../object-name.js';
 import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '../objects.js';
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
+import { lockOutWarning, policyTierCheck } from '../policy-checks.js';
 import { poolCheck } from '../pool-checks.js';
-import { withObjects, type SharedOptions } from '../session.js';
+import type { SharedOptions } from '../session.js';
+import { trialIo, withTrial } from '../trial.js';
 
 export interface WriteOptions extends SharedOptions {
   readonly filename: string;
   readonly skipExists?: boolean;
+  /** Tell what would change, and write nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** create, apply, replace: every object of the input, in order, each on its own. */
 export async function writeCommand(
-  io: Io,
+  given: Io,
   verb: Exclude<WriteVerb, 'validate'>,
   options: WriteOptions,
 ): Promise<number> {
+  const io = trialIo(given, options);
   const manifests = await readInput(io, options);
   if (manifests.length === 0) return reportWrites(io, verb, []);
   const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
-  return withObjects(io, options, async (objects) => {
+  return withTrial(given, options, async (objects) => {
     await ensureInitialized(io, objects.store, call);
     const outcomes: Outcome[] = [];
     for (const manifest of manifests) {
       outcomes.push(
-        await outcomeOf(manifest, () => writeOne(io, objects, verb, manifest, options)),
+        await outcomeOf(manifest, async () => {
+          await writeOne(io, objects, verb, manifest, options);
+          await tellNotes(io, objects, manifest);
+        }),
       );
     }
     return reportWrites(io, verb, outcomes);
@@ -117,6 +125,25 @@ export function changeOptions(io: Io, objects: Objects, id: ObjectId): ChangeOpt
   return {
     ...call,
     identity: { uid: io.newUid(), createdAt: io.now() },
-    ...(id.kind.kind === 'IPPool' ? { check: poolCheck(io, objects.store, call) } : {}),
+    ...checkOf(io, objects, id, call),
   };
+}
+
+function checkOf(
+  io: Io,
+  { store }: Objects,
+  { kind }: ObjectId,
+  call: CallOptions,
+): Pick<ChangeOptions, 'check'> {
+  if (kind.kind === 'IPPool') return { check: poolCheck(io, store, call) };
+  return kind.kind.endsWith('NetworkPolicy') ? { check: policyTierCheck(store, call) } : {};
+}
+
+/** What the user should know of an object that was accepted. */
+async function tellNotes(io: Io, objects: Objects, { kind, resource }: Manifest): Promise<void> {
+  const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
+  for (const note of kind.notes?.(resource) ?? []) io.err(`note: ${note}\n`);
+  if (kind.kind !== 'HostEndpoint') return;
+  const warning = await lockOutWarning(io, objects.store, resource, call);
+  if (warning !== undefined) io.err(`warning: ${warning}\n`);
 }

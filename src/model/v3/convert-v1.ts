@@ -3,8 +3,11 @@ import { Cidr } from '../cidr.js';
 import { profileName } from '../names.js';
 import { Fault } from '../../base/fault.js';
 import type { JsonObject } from './json.js';
+import { v1HostEndpoint, v1Policy, type V1Result } from './convert-v1-policy.js';
 import { convertV1Rules, v1RulesShape } from './convert-v1-rules.js';
 import type { Kind } from './kind.js';
+import { globalNetworkPolicyKind } from './kind-global-network-policy.js';
+import { hostEndpointKind } from './kind-host-endpoint.js';
 import { ipPoolKind } from './kind-ip-pool.js';
 import { profileKind } from './kind-profile.js';
 import { API_VERSION, stringMapOf, stringOf, stringsOf, type Resource } from './resource.js';
@@ -16,12 +19,6 @@ interface V1Kind {
   readonly metadata: TSchema;
   readonly spec: TSchema;
   readonly convert: (metadata: JsonObject, spec: JsonObject) => V1Result;
-}
-
-interface V1Result {
-  readonly name: string;
-  readonly labels?: Record<string, string>;
-  readonly spec: JsonObject;
 }
 
 const text = Type.Optional(Type.String());
@@ -93,6 +90,8 @@ function rules(direction: 'ingress' | 'egress', spec: JsonObject): JsonObject {
 const v1Kinds: ReadonlyMap<string, V1Kind> = new Map([
   ['ipPool', ipPool],
   ['profile', profile],
+  ['policy', { kind: globalNetworkPolicyKind, ...v1Policy }],
+  ['hostEndpoint', { kind: hostEndpointKind, ...v1HostEndpoint }],
 ]);
 
 export const v1KindNames: readonly string[] = [...v1Kinds.keys()];
@@ -119,5 +118,6 @@ export function convertV1(
     spec: readShape(v1.kind.spec, result.spec, 'spec') as JsonObject,
   };
   if (result.labels !== undefined) resource.metadata.labels = result.labels;
+  if (result.annotations !== undefined) resource.metadata.annotations = result.annotations;
   return { kind: v1.kind, resource };
 }

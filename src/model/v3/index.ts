@@ -6,6 +6,7 @@ export * from './json.js';
 export * from './kind.js';
 export * from './manifest.js';
 export * from './metadata-checks.js';
+export * from './named-ports.js';
 export * from './policy-names.js';
 export * from './problem.js';
 export * from './registry.js';

@@ -61,8 +61,8 @@ spec:
     if (Object.keys(labels).length > 0) spec['labelsToApply'] = sortedMap(labels);
   },
   check: ({ spec }) => [
-    ...checkRules(spec['ingress'], { direction: 'ingress', owner: 'profile' }),
-    ...checkRules(spec['egress'], { direction: 'egress', owner: 'profile' }),
+    ...checkRules(spec['ingress'], 'ingress'),
+    ...checkRules(spec['egress'], 'egress'),
     ...Object.entries(stringMapOf(spec['labelsToApply'])).flatMap(([key, value]) =>
       isLabelKey(key) && isLabelValue(value)
         ? []

@@ -45,6 +45,17 @@ export interface Kind {
   readonly check: (resource: Resource) => Problem[];
   /** Problems of a change of the stored object into this one. */
   readonly checkUpdate?: (previous: Resource, next: Resource) => Problem[];
+  /** Names under which an object may be stored, that of new ones first; only the name itself when left out. */
+  readonly keyNames?: (name: string) => readonly string[];
+  /**
+   * A stored object as its user knows it, where storage adds members that are not his. Then it is
+   * shown so, and `complete` is for what is written only.
+   */
+  readonly shown?: (stored: Resource) => Resource;
+  /** Order of lists; by key when left out. */
+  readonly compare?: (a: Resource, b: Resource) => number;
+  /** What the user should know of an object that he wrote and that is accepted. */
+  readonly notes?: (resource: Resource) => readonly string[];
   /** Objects that exist without being stored. */
   readonly builtIn?: readonly Resource[];
 }

@@ -2,10 +2,18 @@ import { Type } from 'typebox';
 import { isObject, type JsonObject } from './json.js';
 import type { Kind } from './kind.js';
 import { clusterInformationKind } from './kind-cluster-information.js';
+import { globalNetworkPolicyKind } from './kind-global-network-policy.js';
+import { globalNetworkSetKind } from './kind-global-network-set.js';
+import { hostEndpointKind } from './kind-host-endpoint.js';
 import { ipPoolKind } from './kind-ip-pool.js';
 import { ipReservationKind } from './kind-ip-reservation.js';
+import { networkPolicyKind } from './kind-network-policy.js';
+import { networkSetKind } from './kind-network-set.js';
 import { nodeKind } from './kind-node.js';
 import { profileKind } from './kind-profile.js';
+import { stagedGlobalNetworkPolicyKind } from './kind-staged-global-network-policy.js';
+import { stagedNetworkPolicyKind } from './kind-staged-network-policy.js';
+import { tierKind } from './kind-tier.js';
 import { workloadEndpointKind } from './kind-workload-endpoint.js';
 import { checkLabels, checkObjectName } from './metadata-checks.js';
 import type { Problem } from './problem.js';
@@ -15,10 +23,18 @@ import { checkEnums, keepUnknown, onlyKnown, readShape, unknownField } from './s
 /** Every kind that the command line can show and write; a new kind is one file and one line here. */
 export const kinds: readonly Kind[] = [
   clusterInformationKind,
+  globalNetworkPolicyKind,
+  globalNetworkSetKind,
+  hostEndpointKind,
   ipPoolKind,
   ipReservationKind,
+  networkPolicyKind,
+  networkSetKind,
   nodeKind,
   profileKind,
+  stagedGlobalNetworkPolicyKind,
+  stagedNetworkPolicyKind,
+  tierKind,
   workloadEndpointKind,
 ];
 
@@ -155,9 +171,9 @@ export function mergeUpdate(kind: Kind, previous: Resource, next: Resource): Res
   return merged;
 }
 
-/** An object as it is shown: defaults filled in, and only members that a manifest may have as well. */
+/** An object as it is shown: as its kind shows it, and only members that a manifest may have as well. */
 export function presentResource(kind: Kind, resource: Resource): Resource {
-  const shown = completeResource(kind, resource);
+  const shown = kind.shown?.(resource) ?? completeResource(kind, resource);
   const result: Resource = {
     kind: kind.kind,
     apiVersion: API_VERSION,

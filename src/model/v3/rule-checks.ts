@@ -15,26 +15,20 @@ const MAX_RULES = 1024;
 const MAX_NETS = 256;
 const MAX_PORTS = 50;
 
-export interface RuleContext {
-  readonly direction: 'ingress' | 'egress';
-  /** Profiles know no services and no namespaces. */
-  readonly owner: 'profile' | 'policy';
-}
-
 /** Problems of one direction's rules (datamodel §3.3); `value` has passed the strict reader. */
-export function checkRules(value: unknown, context: RuleContext): Problem[] {
+export function checkRules(value: unknown, direction: 'ingress' | 'egress'): Problem[] {
   if (!Array.isArray(value)) return [];
-  const field = `spec.${context.direction}`;
+  const field = `spec.${direction}`;
   if (value.length > MAX_RULES) {
     const reason = `at most ${MAX_RULES} rules a direction`;
     return [{ field, value: `${value.length} rules`, reason }];
   }
   return value.flatMap((rule: unknown, index) =>
-    isObject(rule) ? checkRule(rule, `${field}[${index}]`, context) : [],
+    isObject(rule) ? checkRule(rule, `${field}[${index}]`) : [],
   );
 }
 
-function checkRule(rule: JsonObject, path: string, context: RuleContext): Problem[] {
+function checkRule(rule: JsonObject, path: string): Problem[] {
   const problems: Problem[] = [];
   const action = cell(rule['action']);
   if (!ACTIONS.includes(action)) {
@@ -46,7 +40,7 @@ function checkRule(rule: JsonObject, path: string, context: RuleContext): Proble
     ...checkProtocol('NotProtocol', rule['notProtocol']),
     ...checkIcmp(rule, path),
     ...checkFamilies(rule, path),
-    ...checkHttp(rule, path, context),
+    ...checkOffered(rule, path, ['http']),
   );
   for (const side of ['source', 'destination'] as const) {
     const entity = rule[side];
@@ -127,13 +121,17 @@ function checkFamilies(rule: JsonObject, path: string): Problem[] {
   return problems;
 }
 
-function checkHttp(rule: JsonObject, path: string, { direction }: RuleContext): Problem[] {
-  const http = rule['http'];
-  if (!isObject(http)) return [];
-  const tcp = [undefined, 'TCP', 6, '6'].includes(rule['protocol'] as string | undefined);
-  if (rule['action'] === 'Allow' && direction === 'ingress' && tcp) return [];
-  const reason = 'http can only stand in an ingress rule that allows TCP';
-  return [{ field: `${path}.http`, reason }];
+const NOT_OFFERED: Readonly<Record<string, string>> = {
+  http: 'matching HTTP needs a proxy, which plain Docker hosts lack: match ports instead',
+  services: 'services exist in Kubernetes only: use a selector and ports instead',
+  serviceAccounts: 'service accounts exist in Kubernetes only: use a selector instead',
+};
+
+/** What cannot be enforced here is refused rather than stored and then denied. */
+function checkOffered(owner: JsonObject, path: string, members: readonly string[]): Problem[] {
+  return members
+    .filter((member) => owner[member] !== undefined)
+    .map((member) => ({ field: `${path}.${member}`, reason: NOT_OFFERED[member] ?? '' }));
 }
 
 function checkEntity(
@@ -157,7 +155,7 @@ function checkEntity(
     ...(namespaceSelector.trim().replaceAll(/\s/g, '') === 'global()'
       ? []
       : checkSelector('NamespaceSelector', namespaceSelector)),
-    ...checkServices(entity, side, path),
+    ...checkOffered(entity, `${path}.${side}`, ['services', 'serviceAccounts']),
   ];
 }
 
@@ -210,28 +208,4 @@ function portProblem(port: string): string | undefined {
   return first > last
     ? `minimum port number (${first}) is greater than maximum (${last})`
     : undefined;
-}
-
-function checkServices(
-  entity: JsonObject,
-  side: 'source' | 'destination',
-  path: string,
-): Problem[] {
-  const services = entity['services'];
-  if (!isObject(services)) return [];
-  const field = `${path}.${side}.services`;
-  const others = [
-    'selector',
-    'notSelector',
-    'nets',
-    'notNets',
-    'namespaceSelector',
-    'serviceAccounts',
-  ];
-  const clash = [...others, ...(side === 'destination' ? ['ports', 'notPorts'] : [])].filter(
-    (member) => entity[member] !== undefined,
-  );
-  if (stringOf(services, 'name') === '') return [{ field, reason: 'a service needs a name' }];
-  if (clash.length === 0) return [];
-  return [{ field, reason: `services cannot be combined with ${clash.join(', ')}` }];
 }

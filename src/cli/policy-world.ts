@@ -1,0 +1,187 @@
+import { isFault, messageOf } from '../base/index.js';
+import { readDaemonConfig } from '../config/index.js';
+import { resourcePrefix, type CallOptions, type Store } from '../datastore/index.js';
+import { Address, Cidr } from '../model/index.js';
+import {
+  decodeHostEndpoint,
+  decodeIpPool,
+  decodeNetworkPolicy,
+  decodeNetworkSet,
+  decodeNode,
+  decodeProfile,
+  decodeResource,
+  decodeTier,
+  decodeWorkloadEndpoint,
+  defaultAllowProfile,
+  isObject,
+  stringMapOf,
+  stringOf,
+} from '../model/v3/index.js';
+import {
+  defaultVerdictSettings,
+  type FailsafePort,
+  type VerdictSettings,
+  type Workload,
+  type World,
+} from '../model/verdict/index.js';
+import type { Io } from './io.js';
+
+/** An endpoint with what its user calls it. */
+export interface KnownWorkload extends Workload {
+  readonly containerId: string;
+  /** Docker's EndpointID for ours. */
+  readonly endpoint: string;
+  /** Empty when no daemon has written it. */
+  readonly containerName: string;
+}
+
+export interface KnownWorld extends World {
+  readonly workloads: readonly KnownWorkload[];
+}
+
+/** One stored object; `where` names it in messages. */
+export interface WorldEntry {
+  readonly plural: string;
+  readonly where: string;
+  readonly value: string;
+}
+
+const CONTAINER_NAME_ANNOTATION = 'calico-libnetwork/container-name';
+const PLURALS = [
+  'workloadendpoints',
+  'hostendpoints',
+  'profiles',
+  'networkpolicies',
+  'globalnetworkpolicies',
+  'tiers',
+  'networksets',
+  'globalnetworksets',
+  'nodes',
+  'ippools',
+  'felixconfigurations',
+];
+
+/** Everything in the datastore that policies depend on, as of one revision. */
+export async function readWorld(io: Io, store: Store, options?: CallOptions): Promise<KnownWorld> {
+  const prefixes = PLURALS.map((plural) => resourcePrefix(plural));
+  const { entries } = await store.list(prefixes, options);
+  return worldOf(
+    io,
+    entries.flatMap(({ key, value }) => {
+      const at = prefixes.findIndex((prefix) => key.startsWith(prefix));
+      const plural = PLURALS[at];
+      return plural === undefined ? [] : [{ plural, where: key, value }];
+    }),
+    hostReachOf(io),
+  );
+}
+
+/** A setting of the daemons, not of the datastore; this host's stands for all. */
+function hostReachOf({ inputs }: Io): VerdictSettings['hostReach'] {
+  return readDaemonConfig({ ...inputs, argv: [] }).settings.hostReach === 'all' ? 'all' : 'own';
+}
+
+/** The world that stored objects make; of those that cannot be understood the user is told. */
+export function worldOf(
+  io: Io,
+  entries: readonly WorldEntry[],
+  hostReach: VerdictSettings['hostReach'],
+): KnownWorld {
+  const read = <T>(plural: string, decode: (value: string, where: string) => T): T[] =>
+    entries
+      .filter((entry) => entry.plural === plural)
+      .flatMap(({ value, where }) => {
+        try {
+          return [decode(value, where)];
+        } catch (error) {
+          if (!isFault(error, 'corrupt')) throw error;
+          io.err(`note: ${messageOf(error)}; it counts as absent\n`);
+          return [];
+        }
+      });
+  const pools = read('ippools', decodeIpPool);
+  const felix = read('felixconfigurations', decodeResource).find(
+    ({ metadata }) => metadata.name === 'default',
+  );
+  const ipip = pools.some(({ ipipMode }) => ipipMode !== 'Never');
+  const vxlan = pools.some(({ vxlanMode }) => vxlanMode !== 'Never');
+  return {
+    workloads: read('workloadendpoints', toKnownWorkload),
+    hostEndpoints: read('hostendpoints', decodeHostEndpoint),
+    profiles: [...read('profiles', decodeProfile), defaultAllowProfile],
+    policies: [
+      ...read('networkpolicies', decodeNetworkPolicy),
+      ...read('globalnetworkpolicies', decodeNetworkPolicy),
+    ],
+    tiers: read('tiers', decodeTier),
+    networkSets: [
+      ...read('networksets', decodeNetworkSet),
+      ...read('globalnetworksets', decodeNetworkSet),
+    ],
+    nodes: read('nodes', toWorldNode),
+    settings: settingsOf(felix?.spec ?? {}, { hostReach, ipip, vxlan }),
+  };
+}
+
+function toKnownWorkload(value: string, where: string): KnownWorkload {
+  const annotations = stringMapOf(decodeResource(value, where).metadata.annotations);
+  return {
+    ...decodeWorkloadEndpoint(value, where),
+    containerName: stringOf(annotations, CONTAINER_NAME_ANNOTATION),
+  };
+}
+
+function toWorldNode(value: string, where: string): World['nodes'][number] {
+  const node = decodeNode(value, where);
+  const addresses = [
+    node.ipv4Address,
+    node.ipv6Address,
+    node.ipv4IpipTunnelAddress,
+    node.ipv4VxlanTunnelAddress,
+    node.ipv6VxlanTunnelAddress,
+  ]
+    .map((text) => (text === undefined ? undefined : addressIn(text)))
+    .filter((address) => address !== undefined);
+  return { name: node.name, addresses };
+}
+
+function addressIn(text: string): Address | undefined {
+  return Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text);
+}
+
+interface FromElsewhere {
+  readonly hostReach: VerdictSettings['hostReach'];
+  readonly ipip: boolean;
+  readonly vxlan: boolean;
+}
+
+/** What `FelixConfiguration default` says, as far as it concerns verdicts. */
+function settingsOf(
+  spec: Readonly<Record<string, unknown>>,
+  { hostReach, ipip, vxlan }: FromElsewhere,
+): VerdictSettings {
+  const action = String(spec['defaultEndpointToHostAction'] ?? '').toLowerCase();
+  const known = (['Drop', 'Accept', 'Return'] as const).find(
+    (each) => each.toLowerCase() === action,
+  );
+  const port = spec['vxlanPort'];
+  return {
+    hostReach,
+    endpointToHost: known ?? defaultVerdictSettings.endpointToHost,
+    failsafeInbound:
+      failsafePorts(spec['failsafeInboundHostPorts']) ?? defaultVerdictSettings.failsafeInbound,
+    failsafeOutbound:
+      failsafePorts(spec['failsafeOutboundHostPorts']) ?? defaultVerdictSettings.failsafeOutbound,
+    ipip,
+    ...(vxlan ? { vxlanPort: typeof port === 'number' ? port : 4789 } : {}),
+  };
+}
+
+function failsafePorts(value: unknown): FailsafePort[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.filter(isObject).flatMap(({ protocol, port, net }) => {
+    if (typeof port !== 'number') return [];
+    const name = typeof protocol === 'string' && protocol !== '' ? protocol : 'tcp';
+    return [{ protocol: name, port, ...(typeof net === 'string' && net !== '' ? { net } : {}) }];
+  });
+}
