@@ -1,9 +1,13 @@
 import {
   Address,
   Cidr,
+  type HostEndpoint,
   type IpPool,
+  type NetworkPolicy,
+  type NetworkSet,
   type Node,
   type Profile,
+  type Tier,
   type WorkloadEndpoint,
 } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
@@ -11,7 +15,7 @@ import type { ClusterListener } from './cluster-view.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { LocalProgrammer } from './local-programmer.js';
 import { renderNat } from './nat/index.js';
-import type { Policy } from './policy/index.js';
+import type { Encapsulation, Policy } from './policy/index.js';
 import type { ProfileBook } from './profile-book.js';
 import type { DesiredTable } from './table.js';
 
@@ -25,6 +29,8 @@ export interface ClusterFeedOptions {
   readonly guard: AddressGuard;
   /** The table may differ from the kernel's. */
   readonly onDirty: () => void;
+  /** There are other host endpoints: which interface is whose may have changed. */
+  readonly onHostEndpoints: () => void;
   /** The first whole state, and each after a lost watch, was told. */
   readonly onInSync: () => void;
 }
@@ -44,6 +50,29 @@ export class ClusterFeed implements ClusterListener {
     this.#options.onDirty();
   }
 
+  onPolicy(id: string, policy: NetworkPolicy | undefined): void {
+    this.#options.policy.setPolicy(id, policy);
+    this.#options.onDirty();
+  }
+
+  onTier(name: string, tier: Tier | undefined): void {
+    this.#options.policy.setTier(name, tier);
+    this.#options.onDirty();
+  }
+
+  onNetworkSet(key: string, set: NetworkSet | undefined): void {
+    this.#options.policy.setNetworkSet(key, set);
+    this.#options.onDirty();
+  }
+
+  onHostEndpoint(name: string, endpoint: HostEndpoint | undefined): void {
+    const { policy, nodeName, onDirty, onHostEndpoints } = this.#options;
+    const local = endpoint?.node === nodeName;
+    policy.setHostEndpoint(name, endpoint, local);
+    if (local) onHostEndpoints();
+    onDirty();
+  }
+
   onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void {
     const { book, policy, programmer, guard, nodeName, onDirty } = this.#options;
     const own = endpoint?.node === nodeName;
@@ -57,7 +86,8 @@ export class ClusterFeed implements ClusterListener {
   }
 
   onPools(pools: ReadonlyMap<string, IpPool>): void {
-    const { table, onDirty } = this.#options;
+    const { table, policy, onDirty } = this.#options;
+    policy.setEncapsulation(encapsulationOf(pools.values()));
     const { sets, chains } = renderNat(pools.values());
     for (const { name, type, keys } of sets) {
       table.putSet(name, { kind: 'set', type, interval: true });
@@ -75,6 +105,18 @@ export class ClusterFeed implements ClusterListener {
   onInSync(): void {
     this.#options.onInSync();
   }
+}
+
+/** VXLAN's port, unless it is configured. */
+const VXLAN_PORT = 4789;
+
+function encapsulationOf(pools: Iterable<IpPool>): Encapsulation {
+  const used = [...pools].filter(({ disabled }) => !disabled);
+  const vxlan = used.some(({ vxlanMode }) => vxlanMode !== 'Never');
+  return {
+    ipip: used.some(({ ipipMode }) => ipipMode !== 'Never'),
+    ...(vxlan ? { vxlanPort: VXLAN_PORT } : {}),
+  };
 }
 
 /** Every address that a host may send from: its own, and those of its tunnels. */

@@ -1,10 +1,23 @@
 import { messageOf, type Log } from '../base/index.js';
 import { resourcePrefix, type Entry, type SyncListener } from '../datastore/index.js';
-import type { IpPool, Node, Profile, WorkloadEndpoint } from '../model/index.js';
+import type {
+  HostEndpoint,
+  IpPool,
+  NetworkPolicy,
+  NetworkSet,
+  Node,
+  Profile,
+  Tier,
+  WorkloadEndpoint,
+} from '../model/index.js';
 import {
+  decodeHostEndpoint,
   decodeIpPool,
+  decodeNetworkPolicy,
+  decodeNetworkSet,
   decodeNode,
   decodeProfile,
+  decodeTier,
   decodeWorkloadEndpoint,
 } from '../model/v3/index.js';
 
@@ -13,6 +26,12 @@ export interface ClusterListener {
   onProfile(name: string, profile: Profile | undefined): void;
   /** `key` is the stored key: endpoints of all nodes and namespaces. */
   onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void;
+  /** `id`: `name`, or `namespace/name`, as in the stored key. */
+  onPolicy(id: string, policy: NetworkPolicy | undefined): void;
+  onTier(name: string, tier: Tier | undefined): void;
+  onHostEndpoint(name: string, endpoint: HostEndpoint | undefined): void;
+  /** `key` is the stored key. */
+  onNetworkSet(key: string, set: NetworkSet | undefined): void;
   /** All pools, all nodes, after one of them changed. */
   onPools(pools: ReadonlyMap<string, IpPool>): void;
   onNodes(nodes: ReadonlyMap<string, Node>): void;
@@ -22,11 +41,18 @@ export interface ClusterListener {
 
 const PROFILES = resourcePrefix('profiles');
 const ENDPOINTS = resourcePrefix('workloadendpoints');
+const TIERS = resourcePrefix('tiers');
+const POLICIES = [resourcePrefix('networkpolicies'), resourcePrefix('globalnetworkpolicies')];
+const SETS = [resourcePrefix('networksets'), resourcePrefix('globalnetworksets')];
+const HOST_ENDPOINTS = resourcePrefix('hostendpoints');
 const POOLS = resourcePrefix('ippools');
 const NODES = resourcePrefix('nodes');
 
 /** What a syncer for the agent has to follow. */
-export const clusterPrefixes: readonly string[] = [PROFILES, ENDPOINTS, POOLS, NODES];
+export const clusterPrefixes: readonly string[] = [
+  ...[PROFILES, TIERS, ...POLICIES, ...SETS],
+  ...[HOST_ENDPOINTS, ENDPOINTS, POOLS, NODES],
+];
 
 /**
  * Stored entries as objects of the model. After a lost watch only the differences are told on. What
@@ -73,9 +99,7 @@ export class ClusterView implements SyncListener {
     if (entry === undefined) this.#texts.delete(key);
     else this.#texts.set(key, entry.value);
     const text = entry?.value;
-    if (key.startsWith(PROFILES)) {
-      this.#listener.onProfile(key.slice(PROFILES.length), this.#decode(key, text, decodeProfile));
-    } else if (key.startsWith(ENDPOINTS)) {
+    if (key.startsWith(ENDPOINTS)) {
       this.#listener.onEndpoint(key, this.#decode(key, text, decodeWorkloadEndpoint));
     } else if (key.startsWith(POOLS)) {
       put(this.#pools, key, this.#decode(key, text, decodeIpPool));
@@ -83,6 +107,28 @@ export class ClusterView implements SyncListener {
     } else if (key.startsWith(NODES)) {
       put(this.#nodes, key, this.#decode(key, text, decodeNode));
       this.#listener.onNodes(this.#nodes);
+    } else {
+      this.#onPolicyChange(key, text);
+    }
+  }
+
+  /** What decides about packets. */
+  #onPolicyChange(key: string, text: string | undefined): void {
+    const below = (prefixes: readonly string[]): string | undefined =>
+      prefixes.find((prefix) => key.startsWith(prefix));
+    const policies = below(POLICIES);
+    if (policies !== undefined) {
+      const policy = this.#decode(key, text, decodeNetworkPolicy);
+      this.#listener.onPolicy(key.slice(policies.length), policy);
+    } else if (below(SETS) !== undefined) {
+      this.#listener.onNetworkSet(key, this.#decode(key, text, decodeNetworkSet));
+    } else if (key.startsWith(PROFILES)) {
+      this.#listener.onProfile(key.slice(PROFILES.length), this.#decode(key, text, decodeProfile));
+    } else if (key.startsWith(HOST_ENDPOINTS)) {
+      const endpoint = this.#decode(key, text, decodeHostEndpoint);
+      this.#listener.onHostEndpoint(key.slice(HOST_ENDPOINTS.length), endpoint);
+    } else if (key.startsWith(TIERS)) {
+      this.#listener.onTier(key.slice(TIERS.length), this.#decode(key, text, decodeTier));
     }
   }
 

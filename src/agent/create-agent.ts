@@ -2,6 +2,7 @@ import { Fault, orAbort } from '../base/index.js';
 import type { Syncer } from '../datastore/index.js';
 import type { Address, LocalEndpoint, Profile } from '../model/index.js';
 import { clusterPrefixes } from './cluster-view.js';
+import { concernsInterfaces } from './host-interfaces.js';
 import { Loop } from './loop.js';
 import { loopParts, newProgress } from './loop-parts.js';
 import type { Agent, AgentOptions } from './ports.js';
@@ -60,6 +61,8 @@ class HostAgent implements Agent {
     const kernel = netlink.monitor((event) => {
       const need = this.#wiring.routes.onEvent(event);
       if (need !== false) this.#mark(need === 'compare' ? 'compare' : 'repair');
+      const hosts = this.#wiring.policy.hostEndpoints.count > 0;
+      if (hosts && concernsInterfaces(event)) this.#mark('interfaces');
     });
     const rules = nft.monitor((tables) => this.#onForeignRules(tables));
     this.#closers.push(

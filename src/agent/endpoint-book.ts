@@ -72,8 +72,8 @@ export class EndpointBook {
     if (local === undefined) return stored === undefined ? undefined : factsOf(stored.endpoint);
     const { addresses } = local;
     if (stored?.newer === true) return { ...factsOf(stored.endpoint), addresses };
-    const forced = { [NAMESPACE_LABEL]: local.namespace, [ORCHESTRATOR_LABEL]: ORCHESTRATOR };
-    return { labels: { ...local.labels, ...forced }, profiles: local.profiles, addresses };
+    const ports = stored?.endpoint.ports ?? [];
+    return { labels: labelsOf(local), profiles: local.profiles, addresses, ports };
   }
 
   /** How its packets are judged; undefined when it does not live here. */
@@ -82,8 +82,11 @@ export class EndpointBook {
     if (local === undefined) return undefined;
     const { interfaceName, addresses, sandboxKey } = local;
     const stored = this.#stored.get(id);
-    const profiles = stored?.newer === true ? stored.endpoint.profiles : local.profiles;
-    return { interfaceName, addresses, sandboxKey, profiles };
+    const { profiles, labels } =
+      stored?.newer === true
+        ? stored.endpoint
+        : { profiles: local.profiles, labels: labelsOf(local) };
+    return { interfaceName, addresses, sandboxKey, profiles, labels };
   }
 
   /** Endpoints that the store says are here and that no driver told of or withdrew. */
@@ -107,6 +110,15 @@ function idOf(key: string, endpoint: WorkloadEndpoint): string {
 }
 
 function factsOf(endpoint: WorkloadEndpoint): EndpointFacts {
-  const { labels, profiles, addresses } = endpoint;
-  return { labels, profiles, addresses };
+  const { labels, profiles, addresses, ports } = endpoint;
+  return { labels, profiles, addresses, ports };
+}
+
+/** Its labels with those that Calico forces, as the stored object will have them. */
+function labelsOf(local: LocalEndpoint): Record<string, string> {
+  return {
+    ...local.labels,
+    [NAMESPACE_LABEL]: local.namespace,
+    [ORCHESTRATOR_LABEL]: ORCHESTRATOR,
+  };
 }

@@ -1,4 +1,13 @@
-import { within, Fault, messageOf, orAbort, toFault, type Clock, type Log } from '../base/index.js';
+import {
+  within,
+  Fault,
+  messageOf,
+  orAbort,
+  sleep,
+  toFault,
+  type Clock,
+  type Log,
+} from '../base/index.js';
 import type { Address, LocalEndpoint } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
 import type { EndpointBook } from './endpoint-book.js';
@@ -9,6 +18,11 @@ import type { TableWriter } from './table-writer.js';
 
 /** Bound of one call when its caller gives none. */
 const PROGRAM_MS = 15_000;
+/**
+ * After a start policies are known within milliseconds, or the store does not answer. Then endpoints
+ * are made, and shut until it does.
+ */
+const POLICIES_MS = 1_000;
 
 export interface ProgrammerOptions {
   readonly book: EndpointBook;
@@ -41,7 +55,7 @@ export class LocalProgrammer {
 
   /** See `Agent.program`. What it had begun is undone when it fails and the endpoint was new. */
   async program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
-    const { book, routes, guard, writer, clock, stopping, meter } = this.#options;
+    const { book, policy, routes, guard, writer, clock, stopping, meter } = this.#options;
     checkEndpoint(endpoint);
     const begun = clock.monotonic();
     const known = book.local(endpoint.id);
@@ -52,6 +66,7 @@ export class LocalProgrammer {
     try {
       routes.prepare(endpoint.id);
       await within(PROGRAM_MS, [signal, stopping], async (bound) => {
+        if (policy.waiting) await this.#policiesKnown(bound);
         const routed = guard.ready(fresh, bound).then(() => routes.program(endpoint.id));
         await orAbort(Promise.all([writer.flush(), routed]), bound, 'programming the endpoint');
       });
@@ -102,6 +117,13 @@ export class LocalProgrammer {
     book.add(endpoint);
     this.refresh(endpoint.id);
     return routes.add(endpoint.id, endpoint);
+  }
+
+  async #policiesKnown(signal: AbortSignal): Promise<void> {
+    const known = new AbortController();
+    const pause = sleep(POLICIES_MS, AbortSignal.any([signal, known.signal]));
+    await Promise.race([this.#options.policy.begun, pause.catch(() => undefined)]);
+    known.abort();
   }
 
   async #undo(id: string, cause: unknown): Promise<void> {

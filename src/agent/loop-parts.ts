@@ -1,4 +1,5 @@
 import { isFault } from '../base/index.js';
+import { listHostInterfaces } from './host-interfaces.js';
 import { isWorkloadInterface } from './local-programmer.js';
 import type { LoopPart } from './loop.js';
 import { FROM_WORKLOAD } from './policy/index.js';
@@ -43,6 +44,7 @@ interface Context {
 export function loopParts(context: Context): readonly LoopPart<PartName>[] {
   return [
     { name: 'complete', settleMs: 0, apply: () => applyComplete(context) },
+    { name: 'interfaces', settleMs: 5, apply: () => applyInterfaces(context) },
     { name: 'table', settleMs: 5, apply: () => applyTable(context) },
     { name: 'host', settleMs: 0, apply: () => applyHost(context) },
     { name: 'repair', settleMs: 20, apply: () => context.wiring.routes.repair() },
@@ -55,10 +57,19 @@ export function loopParts(context: Context): readonly LoopPart<PartName>[] {
 async function applyComplete({ wiring, options, progress, mark }: Context): Promise<void> {
   if (progress.complete || !wiring.view.inSync) return;
   await adopt(wiring, options, progress);
+  await applyInterfaces({ wiring, options, progress, mark });
+  wiring.policy.begin();
   progress.complete = true;
   wiring.writer.replaceWhole();
   mark('table', 'compare');
   progress.resolveCompleted();
+}
+
+/** Which interface is whose matters to host endpoints only. */
+async function applyInterfaces({ wiring, options, mark }: Context): Promise<void> {
+  if (wiring.policy.hostEndpoints.count === 0) return;
+  wiring.policy.setInterfaces(await listHostInterfaces(options.netlink));
+  if (wiring.writer.dirty) mark('table');
 }
 
 async function applyTable({ wiring: { writer } }: Context): Promise<void> {

@@ -3,6 +3,7 @@ import type { SyncListener, Syncer } from '../datastore/index.js';
 import type { Address, LocalEndpoint, Profile } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
+import type { HostSettings } from './policy/index.js';
 import type { AgentStatus } from './status.js';
 
 /** Makes the syncer that feeds the agent; the daemon binds it to its store. */
@@ -31,6 +32,8 @@ export interface AgentSettings {
   readonly procRoot?: string;
   /** Milliseconds between full comparisons with the kernel; 90 s unless told, with a tenth of jitter. */
   readonly compareEveryMs?: number;
+  /** Failsafe ports, and what containers may do with their own host. */
+  readonly host?: HostSettings;
   /** Accepts in DOCKER-USER are kept; true unless told. */
   readonly iptables?: boolean;
 }

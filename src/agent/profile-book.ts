@@ -8,17 +8,12 @@ import type { Policy } from './policy/index.js';
  */
 export class ProfileBook {
   readonly #policy: Policy;
-  readonly #profiles = new Map<string, Profile>();
   readonly #told = new Set<string>();
 
   constructor(policy: Policy) {
     this.#policy = policy;
     // In no store, and known to every Calico client.
     this.#set(defaultAllowProfile.name, defaultAllowProfile);
-  }
-
-  get(name: string): Profile | undefined {
-    return this.#profiles.get(name);
   }
 
   /** From the driver. True when it was news. */
@@ -36,8 +31,6 @@ export class ProfileBook {
   }
 
   #set(name: string, profile: Profile | undefined): void {
-    if (profile === undefined) this.#profiles.delete(name);
-    else this.#profiles.set(name, profile);
     this.#policy.setProfile(name, profile);
   }
 }

@@ -12,6 +12,14 @@ export type DecisionReason =
   | 'object-unreadable'
   /** A profile, or a part of it, admits nothing: missing, or a rule asks for what is not offered. */
   | 'profile-fails-closed'
+  /** A policy asks for what is not offered: it denies everything that it selects. */
+  | 'policy-fails-closed'
+  /** Whom a policy selects cannot be known: it counts as absent. */
+  | 'policy-ignored'
+  /** A policy is in a tier that does not exist: the tier is asked last, and denies. */
+  | 'tier-missing'
+  /** A host endpoint of this host is of no effect: no interface is its, or another one has it. */
+  | 'host-endpoint-unused'
   /** An endpoint's interface is down or gone. */
   | 'interface-down'
   /** An endpoint of this host that only the store knew, and whose interface is there, is served. */
@@ -93,8 +101,15 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   };
   for (const [key, why] of Object.entries(wiring.view.unreadable))
     add('object-unreadable', key, why);
-  for (const [profile, why] of Object.entries(wiring.policy.problems())) {
-    add('profile-fails-closed', profile, why.join('; '));
+  for (const { kind, name, problems } of wiring.policy.closed()) {
+    add(`${kind}-fails-closed`, name, problems.join('; '));
+  }
+  for (const [policy, why] of wiring.policy.unusable) add('policy-ignored', policy, why);
+  for (const [tier, policies] of wiring.policy.missingTiers()) {
+    add('tier-missing', tier, `named by ${policies.join(', ')}`);
+  }
+  for (const id of wiring.policy.hostEndpoints.unused) {
+    add('host-endpoint-unused', id, 'it has no interface here, or another one has the interface');
   }
   for (const id of wiring.routes.status.down)
     add('interface-down', id, 'its interface is down or gone');

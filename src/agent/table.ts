@@ -167,17 +167,17 @@ export class DesiredTable implements RuleSink {
     return [...removed, ...added];
   }
 
-  /** Chains are emptied before any is deleted: they may still name each other. */
+  /** Chains are emptied before any is deleted: they may name each other, and sets. Maps name chains. */
   #dropLines(): string[] {
     const dropped = (changed: ReadonlyMap<string, boolean>, now: ReadonlyMap<string, unknown>) =>
       [...changed].filter(([name, existed]) => existed && !now.has(name)).map(([name]) => name);
     const chains = dropped(this.#changedChains, this.#chains);
     return [
       ...chains.map((name) => `flush chain inet ${this.name} ${name}`),
-      ...chains.map((name) => `delete chain inet ${this.name} ${name}`),
       ...dropped(this.#changedSets, this.#sets).map(
         (name) => `delete set inet ${this.name} ${name}`,
       ),
+      ...chains.map((name) => `delete chain inet ${this.name} ${name}`),
     ];
   }
 

@@ -7,7 +7,7 @@ import { ForwardKeeper } from './forward-keeper.js';
 import { LocalProgrammer } from './local-programmer.js';
 import { Policy } from './policy/index.js';
 import type { AgentOptions } from './ports.js';
-import { isolateBadProfiles } from './probe-profile.js';
+import { isolateBadRules } from './probe-rules.js';
 import { ProfileBook } from './profile-book.js';
 import { openProcSys, RouteKeeper, type ProcSys } from './routes/index.js';
 import { DesiredTable } from './table.js';
@@ -30,7 +30,8 @@ export interface Wiring {
 }
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
-export type PartName = 'complete' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
+export type PartName =
+  'complete' | 'interfaces' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
 
 const TABLE = 'calico-libnetwork';
 
@@ -44,10 +45,11 @@ export function wireAgent(
   const sys = openProcSys(settings.procRoot ?? '/proc');
   const table = new DesiredTable(settings.tableName ?? TABLE);
   const hostReach = settings.hostReach ?? 'own';
-  const policy = new Policy(table, { hostReach }, () => clock.monotonic());
+  const policy = new Policy(table, { hostReach, waits: true }, () => clock.monotonic());
+  policy.setHostSettings(settings.host ?? {});
   const profiles = new ProfileBook(policy);
   const routes = new RouteKeeper({ netlink, sys, log });
-  const isolate = (): Promise<boolean> => isolateBadProfiles(nft, policy, profiles, log);
+  const isolate = (): Promise<boolean> => isolateBadRules(nft, policy, log);
   const writer = new TableWriter({ nft, table, clock, log, isolate });
   const guard = new AddressGuard(netlink, log, stopping);
   const book = new EndpointBook(clock);
@@ -60,6 +62,7 @@ export function wireAgent(
   const feed = new ClusterFeed({
     ...{ nodeName, table, policy, profiles, book, programmer, guard },
     onDirty: () => mark('table'),
+    onHostEndpoints: () => mark('interfaces'),
     onInSync: () => mark('complete'),
   });
   const view = new ClusterView(feed, log);

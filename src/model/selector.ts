@@ -24,7 +24,11 @@ export interface Selector {
  * Calico's (datamodel §3.6 and §6.13). Throws `invalid` with the place and what was expected there.
  */
 export function parseSelector(text: string): Selector {
-  const root = parseSelectorText(text);
+  return createSelector(parseSelectorText(text));
+}
+
+/** The selector of a tree, such as one put together from parts. */
+export function createSelector(root: SelectorNode): Selector {
   const canonical = selectorText(root);
   return {
     text: canonical,

@@ -10,6 +10,10 @@ function createView(): { view: ClusterView; told: string[] } {
   const listener: ClusterListener = {
     onProfile: (name, profile) =>
       told.push(`profile ${name} ${profile === undefined ? 'gone' : 'set'}`),
+    onPolicy: (id, policy) => told.push(`policy ${id} ${policy === undefined ? 'gone' : 'set'}`),
+    onHostEndpoint: (name) => told.push(`host endpoint ${name}`),
+    onTier: (name, tier) => told.push(`tier ${name} ${tier === undefined ? 'gone' : 'set'}`),
+    onNetworkSet: (key, set) => told.push(`set ${key} ${set === undefined ? 'gone' : 'set'}`),
     onEndpoint: (key, endpoint) =>
       told.push(`endpoint ${key.split('/').at(-1)} ${endpoint?.node ?? 'gone'}`),
     onPools: (pools) => told.push(`pools ${[...pools.values()].map(({ cidr }) => cidr).join(' ')}`),

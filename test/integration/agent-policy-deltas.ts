@@ -5,7 +5,7 @@ import { Policy } from '../../src/agent/policy/index.js';
 import { DesiredTable } from '../../src/agent/table.js';
 import { silentLog } from '../../src/base/index.js';
 import { createNft, type Nft } from '../../src/nft/index.js';
-import { history, retell, tell } from '../fixtures/policy-history.js';
+import { history, hostInterfaces, retell, tell } from '../fixtures/policy-history.js';
 import { inPrivateNamespace } from '../fixtures/private-namespace.js';
 
 /** The kernel's table as JSON, without handles and in an order of its own. */
@@ -41,6 +41,7 @@ await inPrivateNamespace(import.meta.url, () => {
       fc.asyncProperty(history, fc.integer({ min: 1, max: 5 }), async (news, every) => {
         const table = new DesiredTable('deltas');
         const policy = new Policy(table, { hostReach: 'own' }, () => 0);
+        policy.setInterfaces(hostInterfaces);
         await nft.apply(table.takeFull());
         for (const [at, one] of news.entries()) {
           tell(policy, one);

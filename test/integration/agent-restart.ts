@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { networkProfile } from '../../src/model/v3/index.js';
-import { attach, clusterStore, putProfile, startAgent } from '../fixtures/agent-host.js';
+import { attach, clusterStore, packetsOf, putProfile, startAgent } from '../fixtures/agent-host.js';
 import { inPrivateNamespace, run } from '../fixtures/private-namespace.js';
 import { until } from '../fixtures/until.js';
 
@@ -46,15 +46,24 @@ await inPrivateNamespace(import.meta.url, () => {
         network: 'net1',
         addresses: ['10.20.0.3'],
       });
-      t.ok(c.namespace.ping('10.20.0.2'), 'an endpoint of a known network can be added');
-      t.ok(a.namespace.ping('10.20.0.3'));
+      t.notOk(c.namespace.ping('10.20.0.2'), 'a policy that is not known yet may forbid it');
+      t.notOk(a.namespace.ping('10.20.0.3'));
       await host.agent.withdraw('c');
       t.notOk(a.namespace.ping('10.20.0.3'));
       t.equal(tableText().includes('calic"'), false);
 
+      const d = await attach(t, host, store, {
+        id: 'd',
+        network: 'net1',
+        addresses: ['10.20.0.4'],
+      });
       store.list = list;
       answer();
       await host.agent.synced(AbortSignal.timeout(10_000));
+      t.ok(d.namespace.ping('10.20.0.2'), 'open as soon as they are known');
+      await host.agent.withdraw('d');
+      // Their interfaces go a little later than their namespaces.
+      for (const { key } of [c, d]) store.delete(key);
       t.equal(host.agent.status().state, 'in-sync');
       t.equal(host.agent.status().table.replaced, 1, 'one transaction replaced the table');
       await host.stop();
@@ -92,11 +101,11 @@ await inPrivateNamespace(import.meta.url, () => {
     });
 
     await t.test('a table of another layout is kept until everything is known', async (t) => {
-      run('nft', 'add', 'chain', 'inet', 'calico-libnetwork', 'layout-0');
-      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', 'layout-1');
+      run('nft', 'add', 'chain', 'inet', 'calico-libnetwork', 'layout-1');
+      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', 'layout-2');
       const host = await startAgent(t, store, { restored });
       t.equal(host.agent.status().table.state, 'known');
-      t.notMatch(tableText(), 'layout-0');
+      t.notMatch(tableText(), 'layout-1');
       await host.stop();
     });
 
@@ -118,7 +127,10 @@ await inPrivateNamespace(import.meta.url, () => {
     host.agent.learnProfile(networkProfile('net1'));
     const a = await attach(t, host, store, { id: 'd', network: 'net1', addresses: ['10.20.0.1'] });
     const b = await attach(t, host, store, { id: 'e', network: 'net1', addresses: ['10.20.0.2'] });
-    t.ok(a.namespace.ping('10.20.0.2'));
-    t.ok(b.namespace.ping('10.20.0.1'));
+    const waiting = 'policies are not known yet';
+    const before = await packetsOf(host.nft, waiting);
+    t.notOk(a.namespace.ping('10.20.0.2'), 'shut: no rule of a policy is in');
+    t.notOk(b.namespace.ping('10.20.0.1'));
+    t.ok((await packetsOf(host.nft, waiting)) >= before + 2);
   });
 });

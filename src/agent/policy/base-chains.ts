@@ -1,9 +1,9 @@
-import { CLEAR_MARKS, FROM_WORKLOAD, nodeSet, sourceSet, TO_WORKLOAD } from './rule-names.js';
 import { families } from '../../model/index.js';
 import type { Chain, RuleSink } from './ports.js';
+import { FROM_WORKLOAD, nodeSet, sourceSet, TO_HOST, TO_WORKLOAD, WAITING } from './rule-names.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-1';
+export const LAYOUT_CHAIN = 'layout-2';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -13,17 +13,12 @@ const hook = (type: string, at: string, priority: string): string =>
  * Chains that are the same whoever lives on the host. They stand before iptables' own filter chains
  * (priority filter): what is dropped here never gets there, what is accepted carries the accept mark.
  *
- * Established and related flows pass before any rule of a profile, as with Felix: a change of policy
- * decides about new flows. Sources are checked before connection tracking, so a forged packet leaves
+ * Established and related flows pass before any rule of a policy, as with Felix. Sources are checked before connection tracking, so a forged packet leaves
  * no entry behind. Forged ARP needs no rule: every endpoint is alone on its link, and what it claims
  * there is believed for that link only.
  */
 const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   [LAYOUT_CHAIN]: { rules: [] },
-  'raw-pre': {
-    hook: hook('filter', 'prerouting', 'raw'),
-    rules: [`iifname ${WORKLOADS} goto wl-raw`],
-  },
   'wl-raw': {
     rules: [
       'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
@@ -37,25 +32,7 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
       'counter drop comment "source address not of this endpoint"',
     ],
   },
-  'f-forward': {
-    hook: hook('filter', 'forward', 'filter - 10'),
-    rules: [
-      `iifname ${WORKLOADS} jump ${FROM_WORKLOAD}`,
-      `oifname ${WORKLOADS} jump ${TO_WORKLOAD}`,
-    ],
-  },
-  // The host itself may always reach its own containers: there is no output chain.
-  'f-input': {
-    hook: hook('filter', 'input', 'filter - 10'),
-    rules: [`iifname ${WORKLOADS} goto wl-to-host`],
-  },
-  'wl-to-host': {
-    rules: [
-      'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
-      // What the profile lets out goes on to the host's own firewall, which decides.
-      `jump ${FROM_WORKLOAD}`,
-    ],
-  },
+  [WAITING]: { rules: ['counter drop comment "policies are not known yet"'] },
   [FROM_WORKLOAD]: {
     rules: [`iifname vmap @${FROM_WORKLOAD}`, 'counter drop comment "unknown workload interface"'],
   },
@@ -63,6 +40,41 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
     rules: [`oifname vmap @${TO_WORKLOAD}`, 'counter drop comment "unknown workload interface"'],
   },
 };
+
+/** Where packets come in while this host has no host endpoint. The host itself always reaches its own containers. */
+export const workloadChains: Readonly<Record<string, Chain>> = {
+  'raw-pre': {
+    hook: hook('filter', 'prerouting', 'raw'),
+    rules: [`iifname ${WORKLOADS} goto wl-raw`],
+  },
+  'f-forward': {
+    hook: hook('filter', 'forward', 'filter - 10'),
+    rules: [
+      `iifname ${WORKLOADS} jump ${FROM_WORKLOAD}`,
+      `oifname ${WORKLOADS} jump ${TO_WORKLOAD}`,
+    ],
+  },
+  'f-input': {
+    hook: hook('filter', 'input', 'filter - 10'),
+    rules: [`iifname ${WORKLOADS} goto ${TO_HOST}`],
+  },
+};
+
+/** What a container's policy lets out to its own host meets the action (defaultEndpointToHostAction). */
+export function toHostChain(action: 'Drop' | 'Accept' | 'Return'): Chain {
+  const ends: Readonly<Record<typeof action, readonly string[]>> = {
+    Drop: ['counter drop comment "containers do not reach their host"'],
+    Accept: ['counter accept'],
+    Return: [],
+  };
+  return {
+    rules: [
+      'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      `jump ${FROM_WORKLOAD}`,
+      ...ends[action],
+    ],
+  };
+}
 
 /** Puts sets, maps and chains that never go away. */
 export function putBase(sink: RuleSink): void {
@@ -74,35 +86,4 @@ export function putBase(sink: RuleSink): void {
     sink.putSet(nodeSet(family), { kind: 'set', type: `ipv${family}_addr` });
   }
   for (const [name, chain] of Object.entries(BASE_CHAINS)) sink.putChain(name, chain);
-}
-
-/**
- * The chain that all endpoints with one ordered list of profiles share, per direction. Order of the
- * steps as in Felix (node-agent §5.1); tiers will stand before the profiles.
- */
-export function listRules(
-  direction: 'ingress' | 'egress',
-  profileChains: readonly string[],
-  hostReach: 'own' | 'all',
-): string[] {
-  const accept = 'meta mark set meta mark | 0x10000 return';
-  const ingress = direction === 'ingress';
-  return [
-    `meta mark set meta mark & 0x${CLEAR_MARKS.toString(16)}`,
-    `ct state established,related ${accept}`,
-    'ct state invalid counter drop comment "invalid connection state"',
-    ...(ingress
-      ? hostReach === 'own'
-        ? []
-        : families.map(
-            (family) =>
-              `${family === 4 ? 'ip' : 'ip6'} saddr @${nodeSet(family)} counter ${accept} comment "hosts reach all"`,
-          )
-      : [
-          'udp dport 4789 counter drop comment "VXLAN from a container"',
-          'meta l4proto 4 counter drop comment "IP in IP from a container"',
-        ]),
-    ...profileChains.flatMap((chain) => [`jump ${chain}`, 'meta mark & 0x10000 != 0 return']),
-    'counter drop comment "no profile matched"',
-  ];
 }

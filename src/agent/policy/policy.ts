@@ -1,194 +1,238 @@
-import { families, type Address, type Profile } from '../../model/index.js';
-import { listRules, putBase } from './base-chains.js';
-import type { RuleSink } from './ports.js';
-import { ProfileChains } from './profile-chains.js';
 import {
-  directions,
-  FROM_WORKLOAD,
-  listChain,
-  nodeSet,
-  profileChain,
-  selectorSet,
-  TO_WORKLOAD,
-} from './rule-names.js';
-import { SelectorMembers, type EndpointFacts } from './selector-members.js';
-import { SourceGuard } from './source-guard.js';
+  families,
+  Address,
+  type HostEndpoint,
+  type NetworkPolicy,
+  type NetworkSet,
+  type Profile,
+  type Tier,
+} from '../../model/index.js';
+import { NAMESPACE_LABEL } from '../../model/v3/index.js';
+import { AppliedPolicies } from './applied-policies.js';
+import { putBase } from './base-chains.js';
+import type { Encapsulation } from './host-base.js';
+import { HostEndpoints, type HostSettings } from './host-endpoints.js';
+import { ListChains, type ListSettings } from './list-chains.js';
+import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
+import type { RuleSink } from './ports.js';
+import type { HostInterface } from './resolve-hosts.js';
+import { RuleChains, type Owner } from './rule-chains.js';
+import { nodeSet } from './rule-names.js';
+import { ownLabels } from './scoped-selector.js';
+import type { EndpointFacts } from './selector-members.js';
 
-export interface PolicySettings {
-  /** `all`: every host of the cluster reaches the containers; `own`: only the host they run on. */
-  readonly hostReach: 'own' | 'all';
-}
-
-/** An endpoint whose interface is on this host. */
-export interface LocalPolicy {
-  readonly interfaceName: string;
-  readonly addresses: readonly Address[];
-  readonly profiles: readonly string[];
-  /** Endpoints of one sandbox may use each other's addresses; empty when not known. */
-  readonly sandboxKey: string;
+export interface PolicySettings extends ListSettings {
+  /** Until `begin` no endpoint is reachable: policies that are not known yet may forbid it. */
+  readonly waits?: boolean;
 }
 
 export interface PolicyCounts {
-  /** Endpoints of the whole cluster that selectors look at. */
+  /** Endpoints and network sets of the whole cluster that selectors look at. */
   readonly endpoints: number;
   readonly locals: number;
-  /** Distinct ordered lists of profiles. */
+  /** Distinct ordered lists of tiers and profiles, each direction counted. */
   readonly lists: number;
-  readonly profiles: number;
+  /** Chains of profiles and policies. */
+  readonly ruleChains: number;
+  /** Sets that rules name, both families as one. */
   readonly selectors: number;
 }
 
-interface List {
-  readonly profiles: readonly string[];
-  users: number;
-  idleSince: number;
-}
-
 /**
- * The policy of this host as rules in a sink, kept by deltas: what a call costs does not grow with
- * the number of endpoints. After `tidy` the sink's content depends on the facts told, not on their
- * order. Chains that lost their last endpoint stay a while: the next container often wants them.
+ * The policy of this host as rules in a sink, kept by deltas: what a change costs is in what it
+ * touches, not in how much there is. After `tidy` the sink's content depends on the facts told, not
+ * on their order.
  */
 export class Policy {
   readonly #sink: RuleSink;
   readonly #settings: PolicySettings;
   readonly #now: () => number;
-  readonly #members: SelectorMembers;
-  readonly #sources: SourceGuard;
-  readonly #profiles: ProfileChains;
-  readonly #locals = new Map<string, LocalPolicy>();
-  readonly #ownerOf = new Map<string, string>();
-  readonly #lists = new Map<string, List>();
+  readonly #rules: RuleChains;
+  readonly #lists: ListChains;
+  readonly #applied = new AppliedPolicies();
+  readonly #hosts: HostEndpoints;
+  #nodeAddresses: readonly Address[] = [];
+  #encapsulated = false;
+  readonly #locals: LocalEndpoints;
+  #announce = (): void => undefined;
+  /** Settles with `begin`. */
+  readonly begun = new Promise<void>((resolve) => (this.#announce = resolve));
 
   /** `now`: any milliseconds that grow, for `tidy`. */
   constructor(sink: RuleSink, settings: PolicySettings, now: () => number) {
     this.#sink = sink;
     this.#settings = settings;
     this.#now = now;
-    this.#members = new SelectorMembers({
-      onJoin: (id, address) => sink.addElement(selectorSet(address.family, id), String(address)),
-      onLeave: (id, address) =>
-        sink.removeElement(selectorSet(address.family, id), String(address)),
-    });
     putBase(sink);
-    this.#sources = new SourceGuard(sink);
-    this.#profiles = new ProfileChains(sink, this.#members);
+    this.#rules = new RuleChains(sink);
+    this.#lists = new ListChains(sink, this.#rules, settings, now);
+    const waits = settings.waits === true;
+    const { rules, lists, applied } = {
+      rules: this.#rules,
+      lists: this.#lists,
+      applied: this.#applied,
+    };
+    this.#locals = new LocalEndpoints(sink, lists, applied, waits);
+    this.#hosts = new HostEndpoints({ sink, rules, lists, applied, now });
+    if (waits) this.#rules.members.hold();
   }
 
   get counts(): PolicyCounts {
     return {
-      endpoints: this.#members.endpointCount,
-      locals: this.#locals.size,
-      lists: this.#lists.size,
-      profiles: this.#profiles.active().length,
-      selectors: this.#members.selectorCount,
+      endpoints: this.#rules.members.itemCount,
+      locals: this.#locals.count,
+      lists: this.#lists.count,
+      ruleChains: this.#rules.count,
+      selectors: this.#rules.members.setCount,
     };
   }
 
-  /** What is not as the user wrote it and therefore admits nothing: profile name → reasons. */
-  problems(): Record<string, readonly string[]> {
-    return this.#profiles.problems();
+  /** Profiles and policies that are not as the user wrote them and therefore deny, with the reasons. */
+  closed(): readonly (Owner & { readonly problems: readonly string[] })[] {
+    return this.#rules.problems();
+  }
+
+  /** Policies that count as absent, each with why. */
+  get unusable(): ReadonlyMap<string, string> {
+    return this.#applied.unusable;
+  }
+
+  /** Tiers that policies name and that do not exist, each with the policies. */
+  missingTiers(): ReadonlyMap<string, readonly string[]> {
+    return this.#applied.missingTiers();
+  }
+
+  /** All policies that there are have been told. */
+  begin(): void {
+    if (!this.waiting) return;
+    this.#rules.members.release();
+    this.#locals.begin();
+    this.#announce();
+  }
+
+  /** Endpoints are reachable only after `begin`. */
+  get waiting(): boolean {
+    return this.#locals.waiting;
   }
 
   hasProfile(name: string): boolean {
-    return this.#profiles.has(name);
+    return this.#rules.hasProfile(name);
   }
 
   /** A profile was made, changed, or (undefined) removed. */
   setProfile(name: string, profile: Profile | undefined): void {
-    this.#profiles.set(name, profile);
+    this.#rules.setProfile(name, profile);
+    this.#renew(this.#applied.setProfileLabels(name, profile?.labelsToApply));
   }
 
-  /** nft would not take this profile's rules: it admits nothing until it is changed. */
-  refuseProfile(name: string, reason: string): void {
-    this.#profiles.refuse(name, reason);
+  /** A policy was made, changed, or (undefined) removed. @param id `name`, or `namespace/name` */
+  setPolicy(id: string, policy: NetworkPolicy | undefined): void {
+    this.#rules.setPolicy(id, policy);
+    this.#renew(this.#applied.setPolicy(id, policy));
   }
 
-  /** Profiles that have chains now. */
-  activeProfiles(): readonly string[] {
-    return this.#profiles.active();
+  /** A tier was made, changed, or (undefined) removed. */
+  setTier(name: string, tier: Tier | undefined): void {
+    this.#renew(this.#applied.setTier(name, tier));
+  }
+
+  /** nft would not take these rules: they deny until they are changed. */
+  refuse(owner: Owner, reason: string): void {
+    this.#rules.refuse(owner, reason);
+  }
+
+  /** Profiles and policies that have chains now. */
+  owners(): readonly Owner[] {
+    return this.#rules.owners();
+  }
+
+  /** Only the chains of these, for nft to check them alone. */
+  putAlone(sink: RuleSink, owners: readonly Owner[]): void {
+    this.#rules.putAlone(sink, owners);
   }
 
   /** Any endpoint of the cluster, for the selectors; undefined when it went. */
   setEndpoint(key: string, facts: EndpointFacts | undefined): void {
-    this.#members.setEndpoint(key, facts);
+    const own = facts && { ...facts, labels: ownLabels(facts.labels) };
+    this.#rules.members.setItem(`endpoint ${key}`, own);
+  }
+
+  /** Networks that selectors match by their labels; undefined when they went. */
+  setNetworkSet(key: string, set: NetworkSet | undefined): void {
+    const { namespace } = set ?? {};
+    const where = namespace === undefined ? {} : { [NAMESPACE_LABEL]: namespace };
+    const facts = set && {
+      labels: { ...set.labels, ...where },
+      profiles: namespace === undefined ? [] : [`kns.${namespace}`],
+      addresses: [],
+      nets: set.nets,
+    };
+    this.#rules.members.setItem(`set ${key}`, facts);
+  }
+
+  /** An endpoint of a host of the cluster; `local`: of this one. Undefined when it went. */
+  setHostEndpoint(id: string, endpoint: HostEndpoint | undefined, local: boolean): void {
+    const addresses = (endpoint?.expectedIPs ?? []).map((text) => Address.tryParse(text));
+    const facts = endpoint && {
+      ...endpoint,
+      addresses: addresses.filter((one) => one !== undefined),
+    };
+    this.#rules.members.setItem(`host ${id}`, facts);
+    this.#hosts.set(id, local ? endpoint : undefined);
+    this.#fillNodes();
+  }
+
+  /** Host endpoints of this host; without any, its interfaces do not matter. */
+  get hostEndpoints(): { readonly count: number; readonly unused: readonly string[] } {
+    return this.#hosts;
+  }
+
+  /** The interfaces of this host, those of containers left out. */
+  setInterfaces(interfaces: readonly HostInterface[]): void {
+    this.#hosts.setInterfaces(interfaces);
+  }
+
+  setHostSettings(settings: HostSettings): void {
+    this.#hosts.setSettings(settings);
+  }
+
+  /** Tunnels between the hosts, which host endpoints let pass. */
+  setEncapsulation(encapsulation: Encapsulation): void {
+    this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
+    this.#hosts.setEncapsulation(encapsulation);
+    this.#fillNodes();
   }
 
   setNodeAddresses(addresses: readonly Address[]): void {
-    if (this.#settings.hostReach === 'own') return;
-    for (const family of families) {
-      const own = addresses.filter((address) => address.family === family).map(String);
-      this.#sink.replaceElements(nodeSet(family), [...new Set(own)].sort());
-    }
+    this.#nodeAddresses = addresses;
+    this.#fillNodes();
   }
 
   /** An endpoint of this host is to be reachable, or (undefined) is gone. */
   setLocal(id: string, next: LocalPolicy | undefined): void {
-    const previous = this.#locals.get(id);
-    if (next !== undefined) this.#useList(next.profiles);
-    if (previous !== undefined) {
-      this.#locals.delete(id);
-      this.#sources.remove(id);
-      this.#undispatch(id, previous.interfaceName);
-      this.#releaseList(previous.profiles);
-    }
-    if (next === undefined) return;
     this.#locals.set(id, next);
-    this.#sources.add(id, next);
-    this.#dispatch(id, next);
   }
 
   /** Removes chains and sets that nobody has used for this long. */
   tidy(idleMs: number): void {
     const limit = this.#now() - idleMs;
-    for (const [key, list] of this.#lists) {
-      if (list.users > 0 || list.idleSince > limit) continue;
-      this.#lists.delete(key);
-      for (const direction of directions) {
-        this.#sink.dropChain(listChain(direction, list.profiles));
-      }
-      for (const name of new Set(list.profiles)) this.#profiles.release(name, list.idleSince);
-    }
-    this.#profiles.tidy(limit);
+    this.#lists.tidy(limit);
+    this.#rules.tidy(limit);
   }
 
-  #dispatch(id: string, local: LocalPolicy): void {
-    const key = `"${local.interfaceName}"`;
-    this.#ownerOf.set(local.interfaceName, id);
-    this.#sink.addElement(FROM_WORKLOAD, key, `goto ${listChain('egress', local.profiles)}`);
-    this.#sink.addElement(TO_WORKLOAD, key, `goto ${listChain('ingress', local.profiles)}`);
+  #renew(keys: Iterable<string>): void {
+    const all = [...keys];
+    this.#locals.renew(all);
+    this.#hosts.renew(all);
   }
 
-  /** An interface name that a newer endpoint has taken over stays with that one. */
-  #undispatch(id: string, interfaceName: string): void {
-    if (this.#ownerOf.get(interfaceName) !== id) return;
-    this.#ownerOf.delete(interfaceName);
-    for (const map of [FROM_WORKLOAD, TO_WORKLOAD]) {
-      this.#sink.removeElement(map, `"${interfaceName}"`);
+  /** Only rules that name the sets are worth their members. */
+  #fillNodes(): void {
+    const named =
+      this.#settings.hostReach === 'all' || (this.#encapsulated && this.#hosts.count > 0);
+    for (const family of families) {
+      const own = named ? this.#nodeAddresses.filter((one) => one.family === family) : [];
+      this.#sink.replaceElements(nodeSet(family), [...new Set(own.map(String))].sort());
     }
-  }
-
-  #useList(profiles: readonly string[]): void {
-    const key = JSON.stringify(profiles);
-    const known = this.#lists.get(key);
-    if (known !== undefined) {
-      known.users += 1;
-      return;
-    }
-    this.#lists.set(key, { profiles, users: 1, idleSince: 0 });
-    const names = [...new Set(profiles)];
-    for (const name of names) this.#profiles.use(name);
-    for (const direction of directions) {
-      const chains = names.map((name) => profileChain(direction, name));
-      const rules = listRules(direction, chains, this.#settings.hostReach);
-      this.#sink.putChain(listChain(direction, profiles), { rules });
-    }
-  }
-
-  #releaseList(profiles: readonly string[]): void {
-    const list = this.#lists.get(JSON.stringify(profiles));
-    if (list === undefined) return;
-    list.users -= 1;
-    if (list.users === 0) list.idleSince = this.#now();
   }
 }

@@ -7,26 +7,28 @@ import {
   type Rule,
   type Selector,
 } from '../../model/index.js';
-import { both, shown, Unsupported, type Condition, type Match } from './match.js';
-import { portsMatch } from './match-ports.js';
-import { selectorSet } from './rule-names.js';
+import {
+  both,
+  header,
+  shown,
+  Unsupported,
+  type Alternatives,
+  type Condition,
+  type Match,
+} from './match.js';
+import { notPortsMatches, portsMatch, type PortSide } from './match-ports.js';
+import { addressSet, withoutContained } from './member-set.js';
+import { ICMP, ICMPV6, protocolNumber } from './protocols.js';
+import { blank, entitySelector } from './scoped-selector.js';
 
-const PROTOCOLS: Readonly<Record<string, number>> = {
-  icmp: 1,
-  tcp: 6,
-  udp: 17,
-  icmpv6: 58,
-  sctp: 132,
-  udplite: 136,
-};
-
-const NOT_OFFERED = ['namespaceSelector', 'services', 'serviceAccounts'] as const;
+const NOT_OFFERED = ['services', 'serviceAccounts'] as const;
 
 /**
  * The conditions of a rule, each ANDed with the others; members that cannot be honoured stand among
  * them as `Unsupported`. Meaning of each member: Calico's (node-agent §5.3).
+ * @param namespace of the policy that the rule stands in
  */
-export function matchesOf(rule: Rule): readonly (Match | Unsupported)[] {
+export function matchesOf(rule: Rule, namespace?: string): readonly (Alternatives | Unsupported)[] {
   const protocol = rule.protocol === undefined ? undefined : protocolNumber(rule.protocol);
   const matches: (Match | Unsupported)[] = [];
   if (rule.ipVersion !== undefined) matches.push(familyMatch(rule.ipVersion));
@@ -37,50 +39,57 @@ export function matchesOf(rule: Rule): readonly (Match | Unsupported)[] {
   if (rule.icmp !== undefined) matches.push(icmpMatch(rule.icmp, protocol, false));
   if (rule.notICMP !== undefined) matches.push(icmpMatch(rule.notICMP, protocol, true));
   if (rule.http !== undefined) matches.push(new Unsupported('http'));
-  for (const side of ['source', 'destination'] as const) {
+  const sides = (['source', 'destination'] as const).flatMap((side) => {
     const entity = rule[side];
-    if (entity !== undefined) matches.push(...entityMatches(entity, side, protocol));
-  }
-  return matches;
+    return entity === undefined ? [] : entityMatches(entity, { side, protocol, namespace });
+  });
+  return [...matches.map((match) => (match instanceof Unsupported ? match : [match])), ...sides];
 }
 
-function entityMatches(
-  entity: EntityRule,
-  side: 'source' | 'destination',
-  protocol: number | undefined,
-): (Match | Unsupported)[] {
+interface Side {
+  readonly side: 'source' | 'destination';
+  readonly protocol: number | undefined;
+  readonly namespace: string | undefined;
+}
+
+function entityMatches(entity: EntityRule, of: Side): (Alternatives | Unsupported)[] {
+  const { side, protocol } = of;
   const address = side === 'source' ? 'saddr' : 'daddr';
-  const port = side === 'source' ? 'sport' : 'dport';
   const matches: (Match | Unsupported)[] = [];
   if (some(entity.nets)) matches.push(netsMatch(entity.nets, address, false));
   if (some(entity.notNets)) matches.push(netsMatch(entity.notNets, address, true));
-  if (given(entity.selector)) matches.push(selectorMatch(entity.selector, address, false));
-  if (given(entity.notSelector)) matches.push(selectorMatch(entity.notSelector, address, true));
-  if (some(entity.ports)) matches.push(portsMatch(entity.ports, port, protocol, false));
-  if (some(entity.notPorts)) matches.push(portsMatch(entity.notPorts, port, protocol, true));
+  const selector = selectorOf(entity, of.namespace);
+  if (selector instanceof Unsupported) matches.push(selector);
+  else if (selector !== undefined) matches.push(selectorMatch(selector, address, false));
+  if (!blank(entity.notSelector)) matches.push(notSelectorMatch(entity.notSelector, address));
   for (const member of NOT_OFFERED) {
     const value: unknown = entity[member];
     if (value !== undefined && value !== '') matches.push(new Unsupported(`${side}.${member}`));
   }
-  return matches;
+  const found: (Alternatives | Unsupported)[] = matches.map((match) =>
+    match instanceof Unsupported ? match : [match],
+  );
+  const ports: PortSide = {
+    address,
+    port: side === 'source' ? 'sport' : 'dport',
+    protocol,
+    selector: selector instanceof Unsupported ? undefined : selector,
+  };
+  if (some(entity.ports)) found.push(portsMatch(entity.ports, ports));
+  if (some(entity.notPorts)) {
+    const none = notPortsMatches(entity.notPorts, ports);
+    found.push(...(none instanceof Unsupported ? [none] : none.map((match) => [match])));
+  }
+  return found;
 }
 
 /** Stored rules may have any shape: what is no list counts as given, and is then refused as a whole. */
 const some = <T>(list: readonly T[] | undefined): list is readonly T[] =>
   list !== undefined && (!Array.isArray(list) || list.length > 0);
-/** An empty selector in a rule means "not given", unlike in a policy. */
-const given = (text: string | undefined): text is string =>
-  text !== undefined && (typeof text !== 'string' || text.trim() !== '');
 
 function familyMatch(family: number): Match | Unsupported {
   if (family !== 4 && family !== 6) return new Unsupported(`ipVersion ${shown(family)}`);
-  return { conditions: { 4: family === 4, 6: family === 6 } };
-}
-
-function protocolNumber(protocol: string | number): number | undefined {
-  const text = String(protocol).toLowerCase();
-  const number = PROTOCOLS[text] ?? (/^\d{1,3}$/.test(text) ? Number(text) : 0);
-  return number >= 1 && number <= 255 ? number : undefined;
+  return { 4: family === 4, 6: family === 6 };
 }
 
 const badProtocol = (protocol: string | number): Unsupported =>
@@ -90,7 +99,8 @@ const badProtocol = (protocol: string | number): Unsupported =>
 function protocolMatch(protocol: number): Match {
   const condition = `meta l4proto ${protocol}`;
   return {
-    conditions: { 4: protocol === 58 ? false : condition, 6: protocol === 1 ? false : condition },
+    4: protocol === ICMPV6 ? false : condition,
+    6: protocol === ICMP ? false : condition,
   };
 }
 
@@ -117,7 +127,7 @@ function icmpMatch(
   if (type === undefined && code === undefined) {
     return negated ? new Unsupported('notICMP without a type') : both(true);
   }
-  if (protocol !== 1 && protocol !== 58 && (negated || protocol !== undefined)) {
+  if (protocol !== ICMP && protocol !== ICMPV6 && (negated || protocol !== undefined)) {
     return new Unsupported(`${name} without protocol ICMP or ICMPv6`);
   }
   const expression = (family: 'icmp' | 'icmpv6'): string => {
@@ -126,7 +136,7 @@ function icmpMatch(
     if (type === undefined) return `${family} code ${compare}${code}`;
     return `${family} type . ${family} code ${compare}{ ${type} . ${code} }`;
   };
-  return { conditions: { 4: expression('icmp'), 6: expression('icmpv6') } };
+  return { 4: expression('icmp'), 6: expression('icmpv6') };
 }
 
 const isByte = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 255;
@@ -149,10 +159,9 @@ function netsMatch(
     if (own.length === 0) return negated;
     const everything = own.some((cidr) => cidr.prefix === 0);
     if (everything) return !negated;
-    const expression = family === 4 ? `ip ${address}` : `ip6 ${address}`;
-    return `${expression} ${negated ? '!= ' : ''}{ ${own.join(', ')} }`;
+    return `${header(family)} ${address} ${negated ? '!= ' : ''}{ ${own.join(', ')} }`;
   };
-  return { conditions: { 4: condition(4), 6: condition(6) } };
+  return { 4: condition(4), 6: condition(6) };
 }
 
 function hostNetwork(text: string): Cidr | undefined {
@@ -160,25 +169,33 @@ function hostNetwork(text: string): Cidr | undefined {
   return address === undefined ? undefined : Cidr.host(address);
 }
 
-/** nft refuses overlapping members of one set. In order, each once, none inside another. */
-export function withoutContained(cidrs: readonly Cidr[]): Cidr[] {
-  const sorted = [...cidrs].sort((left, right) => left.compare(right));
-  const kept: Cidr[] = [];
-  for (const cidr of sorted) {
-    if (kept.at(-1)?.containsCidr(cidr) !== true) kept.push(cidr);
+/** Whom the side asks for; a stored selector may be no text, or none that can be read. */
+function selectorOf(entity: EntityRule, namespace?: string): Selector | Unsupported | undefined {
+  for (const member of ['selector', 'notSelector', 'namespaceSelector'] as const) {
+    const text: unknown = entity[member];
+    if (text !== undefined && typeof text !== 'string') {
+      return new Unsupported(`${member} ${shown(text)}`);
+    }
   }
-  return kept;
+  try {
+    return entitySelector(entity, namespace);
+  } catch {
+    const { selector, namespaceSelector } = entity;
+    const texts = [selector, namespaceSelector].filter((text) => !blank(text));
+    return new Unsupported(`selector ${texts.map(shown).join(' with namespaceSelector ')}`);
+  }
 }
 
-function selectorMatch(text: string, address: string, negated: boolean): Match | Unsupported {
-  if (typeof text !== 'string') return new Unsupported(`selector ${shown(text)}`);
-  let selector: Selector;
+function notSelectorMatch(text: string, address: string): Match | Unsupported {
   try {
-    selector = parseSelector(text);
+    return selectorMatch(parseSelector(text), address, true);
   } catch {
     return new Unsupported(`selector ${shown(text)}`);
   }
-  const condition = (family: Family): string =>
-    `${family === 4 ? 'ip' : 'ip6'} ${address} ${negated ? '!= ' : ''}@${selectorSet(family, selector.id)}`;
-  return { conditions: { 4: condition(4), 6: condition(6) }, selectors: [selector] };
+}
+
+function selectorMatch(selector: Selector, address: string, negated: boolean): Match {
+  const set = addressSet(selector);
+  const test = (family: Family) => ({ key: `${header(family)} ${address}`, negated, set });
+  return { 4: test(4), 6: test(6) };
 }

@@ -1,73 +1,112 @@
-import { families, type Family, type Rule, type Selector } from '../../model/index.js';
-import { Unsupported, type Condition, type Match } from './match.js';
+import { families, type Family, type Rule } from '../../model/index.js';
+import { Unsupported, type Alternatives, type Condition, type Match } from './match.js';
+import type { MemberSet } from './member-set.js';
 import { matchesOf } from './render-match.js';
-import { ACCEPT_MARK, commentText } from './rule-names.js';
+import { ACCEPT_MARK, commentText, PASS_MARK } from './rule-names.js';
+
+/** The rules of one direction of a profile or policy. */
+export interface RuleList {
+  readonly rules: readonly Rule[];
+  /** For comments and messages, such as `policy web ingress`. */
+  readonly owner: string;
+  readonly kind: 'profile' | 'policy';
+  /** Of the policy: what its selectors are limited to. */
+  readonly namespace?: string;
+}
+
+export type SetNames = (set: MemberSet, family: Family) => string;
 
 export interface RenderedRules {
   /** nft rules in order. */
-  readonly rules: readonly string[];
-  /** Those whose sets the rules name. */
-  readonly selectors: readonly Selector[];
+  readonly rules: (nameOf: SetNames) => readonly string[];
+  /** Those that the rules name. */
+  readonly sets: readonly MemberSet[];
   /** What could not be honoured and therefore admits nothing; one line each. */
   readonly problems: readonly string[];
 }
 
 /** Logged packets go on to the next rule; the limit keeps a flood from filling the host's log. */
-const LOG = 'limit rate 10/second burst 20 packets log prefix "calico-packet: " level info';
-const SET_ACCEPT = `meta mark set meta mark | 0x${ACCEPT_MARK.toString(16)} return`;
+const LOG = 'limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info';
+const setMark = (mark: number): string => `meta mark set meta mark | 0x${mark.toString(16)} return`;
+
+interface Line {
+  readonly conditions: readonly Condition[];
+  readonly family: Family;
+  readonly statement: string;
+}
 
 /**
- * The rules of one list as nft rules. A rule that asks for something not supported fails closed: an
- * Allow is left out, a Deny loses the condition and so denies more. In a profile Pass matches nothing.
+ * The rules of one list as nft rules. In a profile a rule that asks for something not supported fails
+ * closed: an Allow is left out, a Deny loses the condition and so denies more. A policy with such a
+ * rule is to deny everything: its Pass may lead past a later Deny as its Allow does. In a profile Pass
+ * matches nothing.
  */
-export function renderRules(list: readonly Rule[], owner: string): RenderedRules {
-  const rules: string[] = [];
-  const selectors = new Map<string, Selector>();
+export function renderRules({ rules, owner, kind, namespace }: RuleList): RenderedRules {
+  const lines: Line[] = [];
   const problems: string[] = [];
-  for (const [index, rule] of list.entries()) {
-    if (rule.action === 'Pass') continue;
-    const matches = matchesOf(rule);
-    const usable = matches.filter((match): match is Match => !(match instanceof Unsupported));
+  for (const [index, rule] of rules.entries()) {
+    if (rule.action === 'Pass' && kind === 'profile') continue;
+    const matches = matchesOf(rule, namespace);
+    const usable = matches.filter((match): match is Alternatives => Array.isArray(match));
     const unsupported = matches.filter((match) => match instanceof Unsupported);
     for (const { what } of unsupported)
       problems.push(`rule ${index + 1} (${rule.action}): ${what}`);
     if (unsupported.length > 0 && rule.action !== 'Deny') continue;
-    const lines = ruleLines(rule, usable, `${owner} rule ${index + 1}`);
-    if (lines.length > 0) {
-      for (const match of usable) {
-        for (const selector of match.selectors ?? []) selectors.set(selector.id, selector);
-      }
-    }
-    rules.push(...lines);
+    const statement = statementOf(rule, commentText(owner, ` rule ${index + 1}`));
+    for (const chosen of combinations(usable)) lines.push(...linesOf(chosen, statement));
   }
-  return { rules, selectors: [...selectors.values()], problems };
+  const sets = new Map<string, MemberSet>();
+  for (const condition of lines.flatMap((line) => line.conditions)) {
+    if (typeof condition === 'object') sets.set(condition.set.id, condition.set);
+  }
+  return {
+    rules: (nameOf) => lines.map((line) => lineText(line, nameOf)),
+    sets: [...sets.values()],
+    problems,
+  };
+}
+
+/** Every way to take one of each; one way when there is nothing to choose. */
+function combinations(choices: readonly Alternatives[]): readonly (readonly Match[])[] {
+  return choices.reduce<readonly (readonly Match[])[]>(
+    (ways, alternatives) => ways.flatMap((way) => alternatives.map((match) => [...way, match])),
+    [[]],
+  );
 }
 
 /** One line for both families when nothing in it differs, else one per family that can match. */
-function ruleLines(rule: Rule, matches: readonly Match[], label: string): string[] {
-  const statement = statementOf(rule, label);
-  const line = (conditions: readonly Condition[]): string =>
-    [...conditions.filter((one) => typeof one === 'string'), statement].join(' ');
-  const perFamily = (family: Family): Condition[] =>
-    matches.map((match) => match.conditions[family]);
-  if (matches.every((match) => match.conditions[4] === match.conditions[6])) {
-    return perFamily(4).includes(false) ? [] : [line(perFamily(4))];
+function linesOf(matches: readonly Match[], statement: string): Line[] {
+  const perFamily = (family: Family): Condition[] => matches.map((match) => match[family]);
+  if (matches.every((match) => match[4] === match[6])) {
+    const conditions = perFamily(4);
+    return conditions.includes(false) ? [] : [{ conditions, family: 4, statement }];
   }
   return families.flatMap((family) => {
     const conditions = perFamily(family);
-    return conditions.includes(false) ? [] : [line([`meta nfproto ipv${family}`, ...conditions])];
+    if (conditions.includes(false)) return [];
+    return [{ conditions: [`meta nfproto ipv${family}`, ...conditions], family, statement }];
   });
 }
 
-function statementOf(rule: Rule, label: string): string {
+function lineText({ conditions, family, statement }: Line, nameOf: SetNames): string {
+  const texts = conditions.flatMap((condition) => {
+    if (typeof condition === 'boolean') return [];
+    if (typeof condition === 'string') return [condition];
+    const { key, negated, set } = condition;
+    return [`${key} ${negated ? '!= ' : ''}@${nameOf(set, family)}`];
+  });
+  return [...texts, statement].join(' ');
+}
+
+function statementOf(rule: Rule, comment: string): string {
   switch (rule.action) {
     case 'Allow':
-      return `counter ${SET_ACCEPT} comment "${commentText(label)}"`;
+      return `counter ${setMark(ACCEPT_MARK)} comment "${comment}"`;
     case 'Deny':
-      return `counter drop comment "${commentText(label)}"`;
+      return `counter drop comment "${comment}"`;
     case 'Log':
-      return LOG;
+      return `${LOG} comment "${comment}"`;
     case 'Pass':
-      return '';
+      return `counter ${setMark(PASS_MARK)} comment "${comment}"`;
   }
 }

@@ -14,22 +14,39 @@ export const CLEAR_MARKS = 0xfffcffff;
 export const FROM_WORKLOAD = 'from-wl';
 export const TO_WORKLOAD = 'to-wl';
 
-/** The chain that endpoints with this ordered list of profiles share. */
-export function listChain(direction: Direction, profiles: readonly string[]): string {
-  return `${direction === 'ingress' ? 'tl' : 'fl'}-${digest(JSON.stringify(profiles))}`;
+/** Where new endpoints go until the policies of the cluster are known. */
+export const WAITING = 'waiting';
+
+/** What containers send to their own host. */
+export const TO_HOST = 'wl-to-host';
+
+/** The chain of a host endpoint at one place of a packet's way. */
+export function hostChain(gate: string, id: string): string {
+  return named(`h-${gate}`, id);
+}
+
+/** The chain that endpoints with this ordered list of tiers and profiles share. */
+export function listChain(direction: Direction, list: string): string {
+  return `${direction === 'ingress' ? 'tl' : 'fl'}-${digest(list)}`;
+}
+
+/** The chain of the policies of one tier, in order, that several lists may share. */
+export function tierChain(direction: Direction, policies: string): string {
+  return `${direction === 'ingress' ? 'ti' : 'to'}-${digest(policies)}`;
 }
 
 /** The chain of a profile's rules; names that nft could not read, or that are long, are digested. */
 export function profileChain(direction: Direction, profile: string): string {
-  const kind = direction === 'ingress' ? 'pri' : 'pro';
-  return /^[a-z0-9][a-z0-9.-]{0,99}$/.test(profile)
-    ? `${kind}-${profile}`
-    : `${kind}h-${digest(profile)}`;
+  return named(direction === 'ingress' ? 'pri' : 'pro', profile);
 }
 
-/** The set of the addresses that a selector matches. */
-export function selectorSet(family: Family, selectorId: string): string {
-  return `s${family}-${selectorId.slice(2)}`;
+/** The chain of a policy's rules. @param id `name`, or `namespace/name` */
+export function policyChain(direction: Direction, id: string): string {
+  return named(direction === 'ingress' ? 'pi' : 'po', id);
+}
+
+function named(kind: string, name: string): string {
+  return /^[a-z0-9][a-z0-9./-]{0,99}$/.test(name) ? `${kind}-${name}` : `${kind}h-${digest(name)}`;
 }
 
 /** The set of admitted sources, each with the interface it may come from. */
@@ -42,12 +59,11 @@ export function nodeSet(family: Family): string {
   return `nodes${family}`;
 }
 
-/** Free text as an nft comment: printable, no quotation marks, at most 100 characters of nft's 128. */
-export function commentText(text: string): string {
-  return text
+/** Free text as an nft comment: printable, no quotation marks, at most 100 characters of nft's 128; `suffix` is kept whole. */
+export function commentText(text: string, suffix = ''): string {
+  return (text.slice(0, 100 - suffix.length) + suffix)
     .replaceAll('"', "'")
-    .replaceAll(/[^\x20-\x7e]/g, '?')
-    .slice(0, 100);
+    .replaceAll(/[^\x20-\x7e]/g, '?');
 }
 
 function digest(text: string): string {

@@ -1,210 +1,114 @@
-import {
-  requiredLabel,
-  type Address,
-  type LabelRestriction,
-  type Labels,
-  type Selector,
-} from '../../model/index.js';
+import type { Address, Cidr, Family, Labels, NamedPort } from '../../model/index.js';
+import { LabelIndex, type Labelled, type Rematch } from './label-index.js';
+import { KernelSets, type Contribution, type MemberSet } from './member-set.js';
+import type { RuleSink } from './ports.js';
 
-/** What of an endpoint decides whom a selector matches; any node's, also those without interface here. */
-export interface EndpointFacts {
-  readonly labels: Labels;
-  /** In order: their `labelsToApply` are added, the first writer of a label wins. */
-  readonly profiles: readonly string[];
+/** What of an item decides whom a selector matches: endpoints of any node, and sets of networks. */
+export interface EndpointFacts extends Labelled {
   readonly addresses: readonly Address[];
-}
-
-export interface MemberListener {
-  onJoin(selectorId: string, address: Address): void;
-  onLeave(selectorId: string, address: Address): void;
-}
-
-interface Known {
-  facts: EndpointFacts;
-  labels: Labels;
-  matched: ReadonlySet<string>;
-}
-
-interface Watched {
-  readonly selector: Selector;
-  readonly restriction: LabelRestriction | undefined;
-  /** Two endpoints may share an address: it leaves with the last one. */
-  readonly counts: Map<string, { readonly address: Address; count: number }>;
+  readonly nets?: readonly Cidr[];
+  readonly ports?: readonly NamedPort[];
 }
 
 /**
- * Which addresses each selector in use matches, over all endpoints of the cluster. Work per change
- * is in the number of selectors that the endpoint's labels could touch, and per new selector in the
- * number of endpoints that carry the label it asks for: never in the size of the cluster.
+ * The kernel's sets of all selectors in use, over all endpoints and network sets of the cluster.
+ * What a change of one item costs is in the number of sets that it enters or leaves.
  */
 export class SelectorMembers {
-  readonly #listener: MemberListener;
-  readonly #endpoints = new Map<string, Known>();
-  readonly #endpointsByLabel = new Map<string, Set<string>>();
-  readonly #endpointsByProfile = new Map<string, Set<string>>();
-  readonly #profileLabels = new Map<string, Labels>();
-  readonly #selectors = new Map<string, Watched>();
-  readonly #selectorsByLabel = new Map<string, Set<string>>();
+  readonly #sink: RuleSink;
+  readonly #onRenamed: (setId: string) => void;
+  readonly #index = new LabelIndex();
+  readonly #items = new Map<string, Contribution>();
+  readonly #sets = new Map<string, KernelSets>();
+  /** Sets whose networks are to be put in order. */
+  readonly #unsettled = new Set<string>();
+  #held = false;
 
-  constructor(listener: MemberListener) {
-    this.#listener = listener;
+  /** `onRenamed`: rules that name this set are to be written again. */
+  constructor(sink: RuleSink, onRenamed: (setId: string) => void) {
+    this.#sink = sink;
+    this.#onRenamed = onRenamed;
   }
 
-  get endpointCount(): number {
-    return this.#endpoints.size;
+  /** Endpoints and network sets. */
+  get itemCount(): number {
+    return this.#index.itemCount;
   }
 
-  get selectorCount(): number {
-    return this.#selectors.size;
+  get setCount(): number {
+    return this.#sets.size;
   }
 
-  /** An endpoint appeared, changed, or (undefined) went. */
-  setEndpoint(key: string, facts: EndpointFacts | undefined): void {
-    const known = this.#endpoints.get(key);
-    if (known !== undefined) unlist(this.#endpointsByProfile, known.facts.profiles, key);
-    if (facts === undefined) {
-      if (known !== undefined) this.#update(key, known, undefined);
-      return;
-    }
-    list(this.#endpointsByProfile, facts.profiles, key);
-    this.#update(key, known, facts);
+  /** Until `release`, networks are only gathered: putting them in order once is cheaper than often. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#settle();
+  }
+
+  /** An endpoint or network set appeared, changed, or (undefined) went. */
+  setItem(key: string, facts: EndpointFacts | undefined): void {
+    const before = this.#items.get(key);
+    const rematch = this.#index.setItem(key, facts);
+    if (facts === undefined) this.#items.delete(key);
+    else this.#items.set(key, facts);
+    this.#follow(rematch, before, facts);
+    this.#settle();
   }
 
   /** The labels that a profile applies to its endpoints; undefined when there is no such profile. */
   setProfileLabels(profile: string, labels: Labels | undefined): void {
-    if (sameLabels(this.#profileLabels.get(profile) ?? {}, labels ?? {})) return;
-    if (labels === undefined) this.#profileLabels.delete(profile);
-    else this.#profileLabels.set(profile, labels);
-    for (const key of this.#endpointsByProfile.get(profile) ?? []) {
-      const known = this.#endpoints.get(key);
-      if (known !== undefined) this.#update(key, known, known.facts);
+    for (const rematch of this.#index.setProfileLabels(profile, labels)) {
+      const item = this.#items.get(rematch.key);
+      this.#follow(rematch, item, item);
     }
+    this.#settle();
   }
 
-  /** Begins to watch a selector; the listener hears of its members at once. */
-  watch(selector: Selector): void {
-    if (this.#selectors.has(selector.id)) return;
-    const restriction = requiredLabel(selector.root);
-    this.#selectors.set(selector.id, { selector, restriction, counts: new Map() });
-    list(this.#selectorsByLabel, [restriction?.label ?? ''], selector.id);
-    const candidates =
-      restriction === undefined
-        ? this.#endpoints.keys()
-        : (this.#endpointsByLabel.get(restriction.label) ?? []);
-    for (const key of candidates) {
-      const known = this.#endpoints.get(key);
-      if (known === undefined || !selector.evaluate(known.labels)) continue;
-      known.matched = new Set(known.matched).add(selector.id);
-      this.#join(selector.id, known.facts.addresses);
+  /** Makes the kernel's sets of a set that is not watched yet. */
+  watch(set: MemberSet): void {
+    const sets = new KernelSets(this.#sink, set);
+    this.#sets.set(set.id, sets);
+    for (const key of this.#index.watch(set.id, set.selector)) {
+      const item = this.#items.get(key);
+      if (item !== undefined) sets.join(item);
     }
+    this.#unsettled.add(set.id);
+    this.#settle();
   }
 
-  /** Ends it; the listener hears nothing, for it drops the whole set. */
-  unwatch(selectorId: string): void {
-    const watched = this.#selectors.get(selectorId);
-    if (watched === undefined) return;
-    this.#selectors.delete(selectorId);
-    unlist(this.#selectorsByLabel, [watched.restriction?.label ?? ''], selectorId);
-    const candidates =
-      watched.restriction === undefined
-        ? this.#endpoints.keys()
-        : (this.#endpointsByLabel.get(watched.restriction.label) ?? []);
-    for (const key of candidates) {
-      const known = this.#endpoints.get(key);
-      if (known?.matched.has(selectorId) !== true) continue;
-      const matched = new Set(known.matched);
-      matched.delete(selectorId);
-      known.matched = matched;
+  unwatch(setId: string): void {
+    this.#sets.get(setId)?.drop();
+    this.#sets.delete(setId);
+    this.#unsettled.delete(setId);
+    this.#index.unwatch(setId);
+  }
+
+  /** What the kernel's set is called now. */
+  nameOf(setId: string, family: Family): string {
+    return this.#sets.get(setId)?.name(family) ?? '';
+  }
+
+  #follow(
+    { before, after }: Rematch,
+    was: Contribution | undefined,
+    is: Contribution | undefined,
+  ): void {
+    // Joins first: a member that two items share, or that stays, never leaves for a moment.
+    if (is !== undefined) for (const id of after) this.#sets.get(id)?.join(is);
+    if (was !== undefined) for (const id of before) this.#sets.get(id)?.leave(was);
+    if (is?.nets !== undefined) for (const id of after) this.#unsettled.add(id);
+    if (was?.nets !== undefined) for (const id of before) this.#unsettled.add(id);
+  }
+
+  #settle(): void {
+    if (this.#held) return;
+    for (const id of this.#unsettled) {
+      if (this.#sets.get(id)?.settle() === true) this.#onRenamed(id);
     }
+    this.#unsettled.clear();
   }
-
-  members(selectorId: string): Address[] {
-    const counts = this.#selectors.get(selectorId)?.counts.values() ?? [];
-    return [...counts].map(({ address }) => address);
-  }
-
-  #update(key: string, known: Known | undefined, facts: EndpointFacts | undefined): void {
-    const labels = facts === undefined ? {} : this.#effectiveLabels(facts);
-    const before = known?.matched ?? new Set<string>();
-    const matched = facts === undefined ? new Set<string>() : this.#matching(labels);
-    // Joins first: an address that two endpoints share, or that stays, never leaves for a moment.
-    for (const id of matched) this.#join(id, facts?.addresses ?? []);
-    for (const id of before) this.#leave(id, known?.facts.addresses ?? []);
-    unlist(this.#endpointsByLabel, Object.keys(known?.labels ?? {}), key);
-    if (facts === undefined) {
-      this.#endpoints.delete(key);
-      return;
-    }
-    list(this.#endpointsByLabel, Object.keys(labels), key);
-    this.#endpoints.set(key, { facts, labels, matched });
-  }
-
-  #effectiveLabels(facts: EndpointFacts): Labels {
-    const labels: Record<string, string> = Object.assign(Object.create(null), facts.labels);
-    for (const profile of facts.profiles) {
-      for (const [label, value] of Object.entries(this.#profileLabels.get(profile) ?? {})) {
-        labels[label] ??= value;
-      }
-    }
-    return labels;
-  }
-
-  #matching(labels: Labels): Set<string> {
-    const matched = new Set<string>();
-    // '' lists the selectors that ask for no label; no label has that name.
-    for (const label of ['', ...Object.keys(labels)]) {
-      for (const id of this.#selectorsByLabel.get(label) ?? []) {
-        if (this.#selectors.get(id)?.selector.evaluate(labels) === true) matched.add(id);
-      }
-    }
-    return matched;
-  }
-
-  #join(id: string, addresses: readonly Address[]): void {
-    const counts = this.#selectors.get(id)?.counts;
-    for (const address of addresses) {
-      const known = counts?.get(String(address));
-      if (known !== undefined) known.count += 1;
-      else {
-        counts?.set(String(address), { address, count: 1 });
-        this.#listener.onJoin(id, address);
-      }
-    }
-  }
-
-  #leave(id: string, addresses: readonly Address[]): void {
-    const counts = this.#selectors.get(id)?.counts;
-    for (const address of addresses) {
-      const known = counts?.get(String(address));
-      if (known === undefined) continue;
-      known.count -= 1;
-      if (known.count > 0) continue;
-      counts?.delete(String(address));
-      this.#listener.onLeave(id, address);
-    }
-  }
-}
-
-function list(index: Map<string, Set<string>>, labels: readonly string[], key: string): void {
-  for (const label of labels) {
-    const keys = index.get(label);
-    if (keys === undefined) index.set(label, new Set([key]));
-    else keys.add(key);
-  }
-}
-
-function unlist(index: Map<string, Set<string>>, labels: readonly string[], key: string): void {
-  for (const label of labels) {
-    const keys = index.get(label);
-    keys?.delete(key);
-    if (keys?.size === 0) index.delete(label);
-  }
-}
-
-function sameLabels(left: Labels, right: Labels): boolean {
-  const names = Object.keys(left);
-  return (
-    names.length === Object.keys(right).length &&
-    names.every((name) => Object.hasOwn(right, name) && left[name] === right[name])
-  );
 }

@@ -6,11 +6,21 @@ import { DesiredTable } from '../../../src/agent/table.js';
 import { Address } from '../../../src/model/index.js';
 import { networkProfile } from '../../../src/model/v3/index.js';
 import { local } from '../../fixtures/agent-facts.js';
-import { history, inOrder, retell, tell } from '../../fixtures/policy-history.js';
+import {
+  history,
+  hostInterfaces,
+  inOrder,
+  outcome,
+  retell,
+  tell,
+} from '../../fixtures/policy-history.js';
+import { PolicyOracle, readTable } from '../../fixtures/policy-oracle.js';
 
 function createPolicy(now: () => number = () => 0): { table: DesiredTable; policy: Policy } {
   const table = new DesiredTable('t');
-  return { table, policy: new Policy(table, { hostReach: 'own' }, now) };
+  const policy = new Policy(table, { hostReach: 'own' }, now);
+  policy.setInterfaces(hostInterfaces);
+  return { table, policy };
 }
 
 t.test('any order of news ends as if only the end had been told', async (t) => {
@@ -29,6 +39,34 @@ t.test('any order of news ends as if only the end had been told', async (t) => {
     { numRuns: 500 },
   );
   t.pass('held');
+});
+
+t.test('whatever was told, the lists and sets are those of a plain computation', async (t) => {
+  let lists = 0;
+  let sets = 0;
+  fc.assert(
+    fc.property(history, (news) => {
+      const { table, policy } = createPolicy();
+      for (const one of news) tell(policy, one);
+      policy.tidy(0);
+      const oracle = new PolicyOracle(outcome(news));
+      const found = readTable(table.takeFull());
+      assert.deepEqual(found.lists, oracle.lists());
+      lists += Object.values(found.lists).filter((list) => list.length > 1).length;
+      for (const { kind, family, comment, elements } of found.sets) {
+        const [port = '', selector = ''] = comment.split(' of ');
+        const wanted =
+          kind === 'ports'
+            ? oracle.ports(port, selector, family)
+            : oracle.addresses(comment, family);
+        assert.deepEqual(elements, wanted, comment);
+        if (wanted.length > 0) sets += 1;
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  t.ok(lists > 200, `${lists} lists with policies`);
+  t.ok(sets > 200, `${sets} sets with members`);
 });
 
 t.test(

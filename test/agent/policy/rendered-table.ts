@@ -2,7 +2,7 @@ import t from 'tap';
 import { Policy } from '../../../src/agent/policy/index.js';
 import { DesiredTable } from '../../../src/agent/table.js';
 import { local, profile } from '../../fixtures/agent-facts.js';
-import { busyTable, richRules } from '../../fixtures/busy-table.js';
+import { busyTable, hostTable, richRules } from '../../fixtures/busy-table.js';
 
 // test/integration/agent-rendered-table.ts feeds the same texts to nft.
 for (const hostReach of ['own', 'all'] as const) {
@@ -11,9 +11,13 @@ for (const hostReach of ['own', 'all'] as const) {
   });
 }
 
+t.test('a host with host endpoints', async (t) => {
+  t.matchSnapshot(hostTable().takeFull());
+});
+
 t.test('what is not offered is named', async (t) => {
   const policy = new Policy(new DesiredTable('t'), { hostReach: 'own' }, () => 0);
   policy.setProfile('rich', profile('rich', richRules, []));
   policy.setLocal('a', local('calia', ['10.0.0.1'], ['rich', 'gone']));
-  t.matchSnapshot(policy.problems());
+  t.matchSnapshot(policy.closed());
 });

@@ -1,0 +1,67 @@
+import type { HostEndpoint } from '../../model/index.js';
+import type { Stage, TierList } from './applied-policies.js';
+import { directionOf, hostGates, type HostGate } from './host-base.js';
+import type { HostParts } from './host-endpoints.js';
+import { hostRules } from './list-rules.js';
+import { EVERY_INTERFACE } from './resolve-hosts.js';
+import { hostChain } from './rule-names.js';
+
+/** The chains of one host endpoint, and those that they jump to, which it uses from now on. */
+export interface BuiltHost {
+  readonly chains: Readonly<Partial<Record<HostGate, string>>>;
+  readonly rules: readonly string[];
+  readonly tiers: readonly string[];
+}
+
+export const noChains: BuiltHost['chains'] = {};
+
+const STAGES: Readonly<Record<HostGate, Stage>> = {
+  'raw-in': 'untracked',
+  'raw-out': 'untracked',
+  'before-dnat': 'before-dnat',
+  'forward-in': 'forward',
+  'forward-out': 'forward',
+  in: 'normal',
+  out: 'normal',
+};
+
+interface Named {
+  readonly id: string;
+  /** What policies are matched with. */
+  readonly key: string;
+  readonly endpoint: HostEndpoint;
+}
+
+/** Puts its chains: of local traffic always, of the other places where policies ask for them. */
+export function buildHost(parts: HostParts, { id, key, endpoint }: Named): BuiltHost {
+  const { sink, rules, lists, applied } = parts;
+  const chains: Partial<Record<HostGate, string>> = {};
+  const usedRules: string[] = [];
+  const usedTiers: string[] = [];
+  for (const gate of hostGates) {
+    const direction = directionOf(gate);
+    const isLocal = gate === 'in' || gate === 'out';
+    const tiers = applied.tiers(key, direction, STAGES[gate]);
+    if (!isLocal && tiers.length === 0) continue;
+    if (isUntracked(gate) && endpoint.interfaceName === EVERY_INTERFACE) continue;
+    const tierChains = tiers.map((tier) => lists.useTier(direction, endless(gate, tier)));
+    const profiles = isLocal
+      ? [...new Set(endpoint.profiles)].map((name) =>
+          rules.use({ kind: 'profile', name }, direction),
+        )
+      : [];
+    const chain = hostChain(gate, id);
+    sink.putChain(chain, { rules: hostRules(gate, tierChains, profiles) });
+    chains[gate] = chain;
+    usedTiers.push(...tierChains);
+    usedRules.push(...profiles);
+  }
+  return { chains, rules: usedRules, tiers: usedTiers };
+}
+
+const isUntracked = (gate: HostGate): boolean => gate === 'raw-in' || gate === 'raw-out';
+
+/** Raw and preDNAT policies decide only what they match: later ones decide about the rest. */
+function endless(gate: HostGate, tier: TierList): TierList {
+  return isUntracked(gate) || gate === 'before-dnat' ? { ...tier, defaultAction: 'Pass' } : tier;
+}

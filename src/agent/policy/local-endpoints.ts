@@ -1,0 +1,114 @@
+import type { Address } from '../../model/index.js';
+import type { AppliedPolicies } from './applied-policies.js';
+import type { ListChains } from './list-chains.js';
+import type { RuleSink } from './ports.js';
+import { FROM_WORKLOAD, TO_WORKLOAD, WAITING } from './rule-names.js';
+import { ownLabels } from './scoped-selector.js';
+import { SourceGuard } from './source-guard.js';
+
+/** An endpoint whose interface is on this host. */
+export interface LocalPolicy {
+  readonly interfaceName: string;
+  readonly addresses: readonly Address[];
+  readonly profiles: readonly string[];
+  /** What selectors of policies see, but for those that the profiles add. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Endpoints of one sandbox may use each other's addresses; empty when not known. */
+  readonly sandboxKey: string;
+}
+
+interface Local extends LocalPolicy {
+  /** Chains that its packets go to; those of lists, unless it waits. */
+  readonly ingress: string;
+  readonly egress: string;
+}
+
+/** The containers of this host: each interface is sent to the chains of its lists. */
+export class LocalEndpoints {
+  readonly #sink: RuleSink;
+  readonly #lists: ListChains;
+  readonly #applied: AppliedPolicies;
+  readonly #sources: SourceGuard;
+  readonly #locals = new Map<string, Local>();
+  readonly #ownerOf = new Map<string, string>();
+  #waiting: boolean;
+
+  /** @param waits until `begin` none is reachable */
+  constructor(sink: RuleSink, lists: ListChains, applied: AppliedPolicies, waits: boolean) {
+    this.#sink = sink;
+    this.#lists = lists;
+    this.#applied = applied;
+    this.#sources = new SourceGuard(sink);
+    this.#waiting = waits;
+  }
+
+  get count(): number {
+    return this.#locals.size;
+  }
+
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  begin(): void {
+    this.#waiting = false;
+    this.renew(this.#locals.keys());
+  }
+
+  /** One appeared, changed, or (undefined) went. */
+  set(id: string, next: LocalPolicy | undefined): void {
+    const previous = this.#locals.get(id);
+    const labelled = next && { labels: ownLabels(next.labels), profiles: next.profiles };
+    this.#applied.setEndpoint(id, labelled);
+    const local = next && { ...next, ...this.#useLists(id, next.profiles) };
+    if (previous !== undefined) {
+      this.#locals.delete(id);
+      this.#sources.remove(id);
+      this.#undispatch(id, previous.interfaceName);
+      this.#releaseLists(previous);
+    }
+    if (local === undefined) return;
+    this.#locals.set(id, local);
+    this.#sources.add(id, local);
+    this.#ownerOf.set(local.interfaceName, id);
+    this.#dispatch(id, local);
+  }
+
+  /** The lists of these may be others now; IDs of others are ignored. */
+  renew(ids: Iterable<string>): void {
+    for (const id of ids) {
+      const local = this.#locals.get(id);
+      if (local === undefined) continue;
+      const next = { ...local, ...this.#useLists(id, local.profiles) };
+      this.#releaseLists(local);
+      this.#locals.set(id, next);
+      this.#dispatch(id, next);
+    }
+  }
+
+  #useLists(id: string, profiles: readonly string[]): Pick<Local, 'ingress' | 'egress'> {
+    if (this.#waiting) return { ingress: WAITING, egress: WAITING };
+    const use = (direction: 'ingress' | 'egress'): string =>
+      this.#lists.use(direction, { tiers: this.#applied.tiers(id, direction), profiles });
+    return { ingress: use('ingress'), egress: use('egress') };
+  }
+
+  #releaseLists({ ingress, egress }: Local): void {
+    for (const chain of [ingress, egress]) this.#lists.release(chain);
+  }
+
+  #dispatch(id: string, { interfaceName, ingress, egress }: Local): void {
+    if (this.#ownerOf.get(interfaceName) !== id) return;
+    this.#sink.addElement(FROM_WORKLOAD, `"${interfaceName}"`, `goto ${egress}`);
+    this.#sink.addElement(TO_WORKLOAD, `"${interfaceName}"`, `goto ${ingress}`);
+  }
+
+  /** An interface name that a newer endpoint has taken over stays with that one. */
+  #undispatch(id: string, interfaceName: string): void {
+    if (this.#ownerOf.get(interfaceName) !== id) return;
+    this.#ownerOf.delete(interfaceName);
+    for (const map of [FROM_WORKLOAD, TO_WORKLOAD]) {
+      this.#sink.removeElement(map, `"${interfaceName}"`);
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto';
+import {
+  Address,
+  Cidr,
+  families,
+  type Family,
+  type NamedPort,
+  type Selector,
+} from '../../model/index.js';
+import type { RuleSink } from './ports.js';
+import { PORT_PROTOCOLS, protocolNumber } from './protocols.js';
+import { commentText } from './rule-names.js';
+
+/** A set that rules name: the addresses of whom a selector matches or, with `port`, where those listen. */
+export interface MemberSet {
+  readonly id: string;
+  readonly selector: Selector;
+  readonly port?: { readonly name: string; readonly protocol: number };
+}
+
+/** What one item gives to the sets that select it. */
+export interface Contribution {
+  readonly addresses: readonly Address[];
+  readonly nets?: readonly Cidr[];
+  readonly ports?: readonly NamedPort[];
+}
+
+/** The addresses of whom a selector matches. */
+export function addressSet(selector: Selector): MemberSet {
+  return { id: selector.id.slice(2), selector };
+}
+
+/** Address, protocol and port of each endpoint that a selector matches and that has a port of this name. */
+export function namedPortSet(selector: Selector, name: string, protocol: number): MemberSet {
+  const text = JSON.stringify([selector.id, name, protocol]);
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return { id, selector, port: { name, protocol } };
+}
+
+/** The kernel's sets of one `MemberSet`, one per family, kept as items come and go. */
+export class KernelSets {
+  readonly #set: MemberSet;
+  readonly #parts: Readonly<Record<Family, FamilySet>>;
+
+  constructor(sink: RuleSink, set: MemberSet) {
+    this.#set = set;
+    const { port, selector } = set;
+    const comment = commentText(
+      port === undefined
+        ? selector.text
+        : `${port.name}/${PORT_PROTOCOLS[port.protocol]} of ${selector.text}`,
+    );
+    const ports = port !== undefined;
+    this.#parts = {
+      4: new FamilySet({ sink, family: 4, id: set.id, ports, comment }),
+      6: new FamilySet({ sink, family: 6, id: set.id, ports, comment }),
+    };
+  }
+
+  /** Changes when networks come into it, or the last of them leaves: rules are to name the new one. */
+  name(family: Family): string {
+    return this.#parts[family].name;
+  }
+
+  join(item: Contribution): void {
+    for (const { family, element, net } of this.#elements(item)) {
+      if (net === undefined) this.#parts[family].add(element);
+      else this.#parts[family].addNet(net);
+    }
+  }
+
+  leave(item: Contribution): void {
+    for (const { family, element, net } of this.#elements(item)) {
+      if (net === undefined) this.#parts[family].remove(element);
+      else this.#parts[family].removeNet(net);
+    }
+  }
+
+  /** Networks may have come or gone: puts them in order. True when a name changed. */
+  settle(): boolean {
+    return families.map((family) => this.#parts[family].settle()).includes(true);
+  }
+
+  drop(): void {
+    for (const family of families) this.#parts[family].drop();
+  }
+
+  *#elements({ addresses, nets = [], ports = [] }: Contribution): Generator<Element> {
+    const { port } = this.#set;
+    if (port !== undefined) {
+      for (const one of ports) {
+        if (one.name !== port.name || protocolNumber(one.protocol) !== port.protocol) continue;
+        for (const address of addresses) {
+          const element = `${address} . ${PORT_PROTOCOLS[port.protocol]} . ${one.port}`;
+          yield { family: address.family, element };
+        }
+      }
+      return;
+    }
+    for (const address of addresses) yield { family: address.family, element: String(address) };
+    for (const net of nets) {
+      if (net.isHost) yield { family: net.family, element: String(net.base) };
+      else yield { family: net.family, element: '', net };
+    }
+  }
+}
+
+interface Element {
+  readonly family: Family;
+  readonly element: string;
+  readonly net?: Cidr;
+}
+
+interface FamilySetOptions {
+  readonly sink: RuleSink;
+  readonly family: Family;
+  readonly id: string;
+  readonly ports: boolean;
+  readonly comment: string;
+}
+
+/**
+ * A hash set while it has single members only, and one of intervals, under another name, while a
+ * network is among them: the kernel finds a member of the first kind faster and changes it cheaper.
+ */
+class FamilySet {
+  readonly #options: FamilySetOptions;
+  /** Two items may give the same member: it leaves with the last one. */
+  readonly #hosts = new Map<string, number>();
+  readonly #nets = new Map<string, { readonly net: Cidr; count: number }>();
+  /** In order, none inside another; no empty list: an interval set. */
+  #cover: readonly Cidr[] = [];
+  #stale = false;
+  name: string;
+
+  constructor(options: FamilySetOptions) {
+    this.#options = options;
+    this.name = this.#put(false);
+  }
+
+  add(element: string): void {
+    const count = this.#hosts.get(element) ?? 0;
+    this.#hosts.set(element, count + 1);
+    if (count === 0 && !this.#covered(element)) this.#options.sink.addElement(this.name, element);
+  }
+
+  remove(element: string): void {
+    const count = this.#hosts.get(element);
+    if (count === undefined) return;
+    if (count > 1) {
+      this.#hosts.set(element, count - 1);
+      return;
+    }
+    this.#hosts.delete(element);
+    this.#options.sink.removeElement(this.name, element);
+  }
+
+  addNet(net: Cidr): void {
+    const known = this.#nets.get(String(net));
+    if (known !== undefined) {
+      known.count += 1;
+      return;
+    }
+    this.#nets.set(String(net), { net, count: 1 });
+    this.#stale = true;
+  }
+
+  removeNet(net: Cidr): void {
+    const known = this.#nets.get(String(net));
+    if (known === undefined) return;
+    known.count -= 1;
+    if (known.count > 0) return;
+    this.#nets.delete(String(net));
+    this.#stale = true;
+  }
+
+  settle(): boolean {
+    if (!this.#stale) return false;
+    this.#stale = false;
+    const { sink } = this.#options;
+    const previous = this.name;
+    const interval = this.#nets.size > 0;
+    const same = interval === this.#cover.length > 0;
+    this.#cover = halves(withoutContained([...this.#nets.values()].map(({ net }) => net)));
+    if (!same) this.name = this.#put(interval);
+    const hosts = [...this.#hosts.keys()].filter((element) => !this.#covered(element));
+    sink.replaceElements(this.name, [...this.#cover.map(String), ...hosts]);
+    if (!same) sink.dropSet(previous);
+    return !same;
+  }
+
+  drop(): void {
+    this.#options.sink.dropSet(this.name);
+  }
+
+  #put(interval: boolean): string {
+    const { sink, family, id, ports, comment } = this.#options;
+    const name = `${ports ? 'n' : interval ? 'i' : 's'}${family}-${id}`;
+    const type = `ipv${family}_addr${ports ? ' . inet_proto . inet_service' : ''}`;
+    sink.putSet(name, { kind: 'set', type, ...(interval ? { interval } : {}), comment });
+    return name;
+  }
+
+  /** Elements of an interval set must not overlap: an address inside a network needs none. */
+  #covered(element: string): boolean {
+    if (this.#cover.length === 0) return false;
+    const address = Address.parse(element);
+    let low = 0;
+    let high = this.#cover.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#cover[middle]?.base.compare(address) ?? 1) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return this.#cover[low - 1]?.contains(address) === true;
+  }
+}
+
+/** nft refuses overlapping members of one set. In order, each once, none inside another. */
+export function withoutContained(cidrs: readonly Cidr[]): Cidr[] {
+  const sorted = [...cidrs].sort((left, right) => left.compare(right));
+  const kept: Cidr[] = [];
+  for (const cidr of sorted) {
+    if (kept.at(-1)?.containsCidr(cidr) !== true) kept.push(cidr);
+  }
+  return kept;
+}
+
+/** Everything as two halves, since older kernels' sets take no prefix of length 0. */
+function halves(cidrs: readonly Cidr[]): Cidr[] {
+  return cidrs.flatMap((cidr) => {
+    if (cidr.prefix > 0) return [cidr];
+    const low = Cidr.of(cidr.base, 1);
+    return [low, Cidr.of(low.last.plus(1), 1)];
+  });
+}
