@@ -9,3 +9,4 @@ export * from './policy.js';
 export * from './profile.js';
 export * from './selector-parser.js';
 export * from './selector.js';
+export * from './tunnel.js';
