@@ -2,6 +2,7 @@ export * from './address.js';
 export * from './block.js';
 export * from './cidr.js';
 export * from './endpoint.js';
+export * from './felix.js';
 export * from './ip-pool.js';
 export * from './names.js';
 export * from './node.js';

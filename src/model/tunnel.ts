@@ -75,6 +75,8 @@ export function tunnelsInUse(pools: Iterable<IpPool>): ReadonlySet<TunnelKind> {
  * the node's name, for IPv6 with `-v6` behind it (node-agent §3.4).
  */
 export function vxlanMac(node: string, family: Family): string {
-  const digest = createHash('sha1').update(family === 4 ? node : `${node}-v6`).digest('hex');
+  const digest = createHash('sha1')
+    .update(family === 4 ? node : `${node}-v6`)
+    .digest('hex');
   return `66${digest.slice(0, 10).replaceAll(/../g, ':$&')}`;
 }

@@ -1,5 +1,11 @@
 import t from 'tap';
-import { Cidr, encapsulationOf, tunnelsInUse, vxlanMac, type IpPool } from '../../src/model/index.js';
+import {
+  Cidr,
+  encapsulationOf,
+  tunnelsInUse,
+  vxlanMac,
+  type IpPool,
+} from '../../src/model/index.js';
 import { decodeIpPool } from '../../src/model/v3/index.js';
 import { poolText } from '../fixtures/stored-objects.js';
 

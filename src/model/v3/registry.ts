@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { isObject, type JsonObject } from './json.js';
 import type { Kind } from './kind.js';
 import { clusterInformationKind } from './kind-cluster-information.js';
+import { felixConfigurationKind } from './kind-felix-configuration.js';
 import { ipPoolKind } from './kind-ip-pool.js';
 import { ipReservationKind } from './kind-ip-reservation.js';
 import { nodeKind } from './kind-node.js';
@@ -15,6 +16,7 @@ import { checkEnums, keepUnknown, onlyKnown, readShape, unknownField } from './s
 /** Every kind that the command line can show and write; a new kind is one file and one line here. */
 export const kinds: readonly Kind[] = [
   clusterInformationKind,
+  felixConfigurationKind,
   ipPoolKind,
   ipReservationKind,
   nodeKind,
