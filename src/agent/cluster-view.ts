@@ -1,7 +1,21 @@
 import { messageOf, type Log } from '../base/index.js';
-import { resourcePrefix, type Entry, type SyncListener } from '../datastore/index.js';
-import type { IpPool, Node, Profile, WorkloadEndpoint } from '../model/index.js';
 import {
+  allAffinitiesPrefix,
+  resourcePrefix,
+  type Entry,
+  type SyncListener,
+} from '../datastore/index.js';
+import {
+  Cidr,
+  type FelixConfiguration,
+  type IpPool,
+  type Node,
+  type Profile,
+  type WorkloadEndpoint,
+} from '../model/index.js';
+import {
+  decodeAffinity,
+  decodeFelixConfiguration,
   decodeIpPool,
   decodeNode,
   decodeProfile,
@@ -12,10 +26,16 @@ import {
 export interface ClusterListener {
   onProfile(name: string, profile: Profile | undefined): void;
   /** `key` is the stored key: endpoints of all nodes and namespaces. */
-  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void;
+  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined, revision: bigint): void;
   /** All pools, all nodes, after one of them changed. */
   onPools(pools: ReadonlyMap<string, IpPool>): void;
   onNodes(nodes: ReadonlyMap<string, Node>): void;
+  /** One of them. */
+  onNode(name: string, node: Node | undefined): void;
+  /** Whether the block is the host's: its claim is confirmed. */
+  onAffinity(node: string, block: Cidr, confirmed: boolean): void;
+  /** `default`, or `node.<name>`. */
+  onFelix(name: string, felix: FelixConfiguration | undefined): void;
   /** A whole state was told: nothing else exists. */
   onInSync(): void;
 }
@@ -24,9 +44,15 @@ const PROFILES = resourcePrefix('profiles');
 const ENDPOINTS = resourcePrefix('workloadendpoints');
 const POOLS = resourcePrefix('ippools');
 const NODES = resourcePrefix('nodes');
+const FELIX = resourcePrefix('felixconfigurations');
+/** `<node>/ipv4/block/10.20.3.64-26` below the prefix of all claims on blocks. */
+const AFFINITY = /^([^/]+)\/ipv[46]\/block\/(.+)-(\d+)$/;
 
 /** What a syncer for the agent has to follow. */
-export const clusterPrefixes: readonly string[] = [PROFILES, ENDPOINTS, POOLS, NODES];
+export const clusterPrefixes: readonly string[] = [
+  ...[PROFILES, ENDPOINTS, POOLS, NODES, FELIX],
+  allAffinitiesPrefix,
+];
 
 /**
  * Stored entries as objects of the model. After a lost watch only the differences are told on. What
@@ -76,14 +102,29 @@ export class ClusterView implements SyncListener {
     if (key.startsWith(PROFILES)) {
       this.#listener.onProfile(key.slice(PROFILES.length), this.#decode(key, text, decodeProfile));
     } else if (key.startsWith(ENDPOINTS)) {
-      this.#listener.onEndpoint(key, this.#decode(key, text, decodeWorkloadEndpoint));
+      const endpoint = this.#decode(key, text, decodeWorkloadEndpoint);
+      this.#listener.onEndpoint(key, endpoint, entry?.revision ?? 0n);
     } else if (key.startsWith(POOLS)) {
       put(this.#pools, key, this.#decode(key, text, decodeIpPool));
       this.#listener.onPools(this.#pools);
     } else if (key.startsWith(NODES)) {
-      put(this.#nodes, key, this.#decode(key, text, decodeNode));
+      const node = this.#decode(key, text, decodeNode);
+      put(this.#nodes, key, node);
+      this.#listener.onNode(key.slice(NODES.length), node);
       this.#listener.onNodes(this.#nodes);
-    }
+    } else if (key.startsWith(FELIX)) {
+      const felix = this.#decode(key, text, decodeFelixConfiguration);
+      this.#listener.onFelix(key.slice(FELIX.length), felix);
+    } else if (key.startsWith(allAffinitiesPrefix)) this.#onAffinity(key, text);
+  }
+
+  #onAffinity(key: string, text: string | undefined): void {
+    const [, node, base, length] = AFFINITY.exec(key.slice(allAffinitiesPrefix.length)) ?? [];
+    const block = node === undefined ? undefined : Cidr.tryParse(`${base}/${length}`);
+    // Other records of a host are below the same prefix.
+    if (node === undefined || block === undefined) return;
+    const state = this.#decode(key, text, decodeAffinity);
+    this.#listener.onAffinity(node, block, state === 'confirmed');
   }
 
   #decode<T>(

@@ -45,6 +45,8 @@ export function loopParts(context: Context): readonly LoopPart<PartName>[] {
     { name: 'complete', settleMs: 0, apply: () => applyComplete(context) },
     { name: 'table', settleMs: 5, apply: () => applyTable(context) },
     { name: 'host', settleMs: 0, apply: () => applyHost(context) },
+    { name: 'tunnels', settleMs: 5, apply: () => applyTunnels(context) },
+    { name: 'remote', settleMs: 5, apply: () => applyRemote(context) },
     { name: 'repair', settleMs: 20, apply: () => context.wiring.routes.repair() },
     { name: 'compare', settleMs: 20, apply: () => applyCompare(context) },
     { name: 'forward', settleMs: 200, apply: (signal) => applyForward(context, signal) },
@@ -57,13 +59,28 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   await adopt(wiring, options, progress);
   progress.complete = true;
   wiring.writer.replaceWhole();
-  mark('table', 'compare');
+  wiring.remote.render();
+  mark('table', 'tunnels', 'remote', 'compare');
   progress.resolveCompleted();
 }
 
 async function applyTable({ wiring: { writer } }: Context): Promise<void> {
   await writer.begin();
   if (writer.dirty) await writer.flush();
+}
+
+/** Before the first snapshot nobody knows which tunnels are wanted. */
+async function applyTunnels({ wiring, progress, mark }: Context): Promise<void> {
+  if (!progress.complete) return;
+  try {
+    await wiring.tunnels.apply(true);
+  } finally {
+    if (wiring.remoteRoutes.setDevices(wiring.tunnels.devices)) mark('remote');
+  }
+}
+
+async function applyRemote({ wiring, progress }: Context): Promise<void> {
+  if (progress.complete) await wiring.remoteRoutes.apply(true);
 }
 
 async function applyHost({ wiring, options, progress }: Context): Promise<void> {
@@ -77,6 +94,11 @@ async function applyHost({ wiring, options, progress }: Context): Promise<void> 
 
 async function applyCompare({ wiring, options, progress, mark }: Context): Promise<void> {
   await wiring.routes.compare(progress.complete);
+  if (progress.complete) {
+    wiring.tunnels.doubt();
+    await applyTunnels({ wiring, options, progress, mark });
+    await wiring.remoteRoutes.compare(true);
+  }
   wiring.policy.tidy(IDLE_CHAINS_MS);
   wiring.book.tidy();
   await checkTable(wiring, options);
