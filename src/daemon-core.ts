@@ -4,7 +4,9 @@ import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
 import { createDockerInventory, isDriver, type DockerInventory } from './docker/index.js';
 import { followInventory } from './follow-inventory.js';
-import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
+import { refuseExchangedStore, registerAgain, registerHost, takeNodeName } from './join-cluster.js';
+import { NodeKeeper } from './keep-node.js';
+import { felixFromVariables } from './model/v3/index.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
 import { createNft, type Nft } from './nft/index.js';
 import {
@@ -40,7 +42,8 @@ export interface DaemonCore {
   readonly hold: NodeHold;
   readonly inventory: DockerInventory;
   readonly reconciler: Reconciler;
-  readonly registration: Registration;
+  /** The own Node, kept true. */
+  readonly nodeKeeper: NodeKeeper;
   readonly nft: Nft;
   stop(): Promise<void>;
 }
@@ -133,8 +136,17 @@ async function wire(
   const { driverName, ipamDriverName, nodeName, runDir, namespace, interfacePrefix, vethMtu } =
     config;
   const node = nodeName.name;
+  const nodeKeeper = new NodeKeeper(
+    registration,
+    (bound) => registerAgain(options, store, netlink, uuid, bound),
+    log,
+  );
+  closers.add(() => nodeKeeper.stop());
+  const felix = felixFromVariables(config.felix);
+  const { hostReach, plainRoutes } = config;
   const agent = createAgent({
-    settings: { nodeName: node, hostReach: config.hostReach },
+    settings: { nodeName: node, hostReach, plainRoutes, felix },
+    onHostChange: () => nodeKeeper.mark(),
     netlink,
     nft,
     createSyncer: (parts) => createSyncer({ ...parts, store, clock }),
@@ -179,6 +191,7 @@ async function wire(
   agent.restore(plugin.restored);
   closers.add(() => agent.stop());
   await agent.start(signal);
+  plugin.tunnels.start();
   followInventory({ options, store, plugin, inventory, uuid });
   const reconciler = createReconciler({
     ports: reconcilePorts({ plugin, netlink, inventory, hold, store, node }),
@@ -197,7 +210,7 @@ async function wire(
     hold,
     inventory,
     reconciler,
-    registration,
+    nodeKeeper,
     nft,
     stop: () => closers.close(log),
   };

@@ -4,6 +4,7 @@ export * from './clock.js';
 export * from './exec.js';
 export * from './fault.js';
 export * from './invariant.js';
+export * from './kept-work.js';
 export * from './log.js';
 export * from './record-journal.js';
 export * from './unix-socket.js';

@@ -54,6 +54,7 @@ type Plain = Pick<
   | 'deleteTimeoutMs'
   | 'dataplane'
   | 'networkingBackend'
+  | 'plainRoutes'
   | 'hostReach'
   | 'datastoreType'
 >;
