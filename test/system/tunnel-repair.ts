@@ -50,7 +50,7 @@ async function repaired(t: Test, { one, here, there }: Scene): Promise<void> {
     ['the device', ['ip', 'link', 'del', 'vxlan.calico']],
     ['its state', ['ip', 'link', 'set', 'vxlan.calico', 'down']],
     ['its MTU', ['ip', 'link', 'set', 'vxlan.calico', 'mtu', '1200']],
-    ['its address', ['ip', 'addr', 'flush', 'dev', 'vxlan.calico']],
+    ['its address', ['ip', '-4', 'addr', 'flush', 'dev', 'vxlan.calico']],
     ['its routes', ['ip', 'route', 'flush', 'proto', '80', 'dev', 'vxlan.calico']],
     ['the blackhole', ['ip', 'route', 'flush', 'proto', '80', 'type', 'blackhole']],
   ] as const) {
@@ -211,8 +211,8 @@ async function otherAddress(t: Test, { lab, one, other, here, there }: Scene): P
   const daemon = await other.daemon.restart({ env });
   t.teardown(() => daemon.stop());
   await reaches(here, there.address, 'after the restart');
-  await other.host.must('ip', ['addr', 'add', `${moved}/24`, 'dev', 'eth0']);
   await other.host.must('ip', ['addr', 'del', `${other.address}/24`, 'dev', 'eth0']);
+  await other.host.must('ip', ['addr', 'add', `${moved}/24`, 'dev', 'eth0']);
   await other.host.must('ip', ['route', 'replace', 'default', 'via', '172.16.60.1']);
   const stored = async (): Promise<boolean> =>
     (await lab.calicoctl(['get', 'node', 'node2', '-o', 'yaml'])).includes(`${moved}/24`);

@@ -5,6 +5,7 @@ import { startWorkload, type Workload } from '../fixtures/lab-workload.js';
 import {
   droppedByUnderlay,
   guardUnderlay,
+  ipPool,
   startMeshLab,
   type MeshLab,
 } from '../fixtures/mesh-lab.js';

@@ -93,6 +93,7 @@ export class RemoteRouteKeeper {
   onEvent(event: KernelEvent): boolean {
     if (event.type === 'link')
       return this.#onLink(event.link.index, event.link.up && !event.removed);
+    if (event.type === 'address' && event.removed) return this.#onAddressGone(event.address.index);
     if (event.type !== 'route') return false;
     const { route, removed } = event;
     const destination = String(route.destination);
@@ -132,11 +133,21 @@ export class RemoteRouteKeeper {
     for (const key of this.#wanted.keys()) this.#pending.add(key);
   }
 
+  /** So it does with those of an interface that loses its last address. */
+  #onAddressGone(index: number): boolean {
+    if (!this.#concerns(index)) return false;
+    this.#doubtAll();
+    return true;
+  }
+
+  #concerns(index: number): boolean {
+    const { uplinks, tunnels } = this.#devices;
+    return [...Object.values(uplinks), ...Object.values(tunnels)].includes(index);
+  }
+
   /** The kernel takes routes of an interface that goes down away without a word. */
   #onLink(index: number, up: boolean): boolean {
-    const { uplinks, tunnels } = this.#devices;
-    const concerned = [...Object.values(uplinks), ...Object.values(tunnels)].includes(index);
-    if (!concerned || up !== this.#down.has(index)) return false;
+    if (!this.#concerns(index) || up !== this.#down.has(index)) return false;
     if (up) this.#down.delete(index);
     else this.#down.add(index);
     this.#doubtAll();
