@@ -1,4 +1,11 @@
-import { Address, Cidr, poolOf, tunnelKinds, type IpPool, type Node } from '../../model/index.js';
+import {
+  Cidr,
+  poolOf,
+  tunnelKinds,
+  type Address,
+  type IpPool,
+  type Node,
+} from '../../model/index.js';
 import { Claims } from './claims.js';
 import { routedNode, targetOf, type RoutedNode, type RouteTarget } from './route-target.js';
 
