@@ -29,9 +29,9 @@ export interface RemoteFeedOptions {
 export class RemoteFeed {
   readonly #options: RemoteFeedOptions;
   readonly #felix = new Map<string, FelixConfiguration>();
-  /** Host addresses by node; several nodes may name one by mistake. */
+  /** Host addresses by node, and nodes by address: several may name one by mistake. */
   readonly #hosts = new Map<string, readonly Address[]>();
-  readonly #named = new Map<string, number>();
+  readonly #holders = new Map<string, Set<string>>();
   #own: Node | undefined;
 
   constructor(options: RemoteFeedOptions) {
@@ -43,6 +43,16 @@ export class RemoteFeed {
   get felix(): FelixConfiguration {
     const { nodeName, felix } = this.#options.settings;
     return mergeFelix(this.#felix.get('default'), this.#felix.get(`node.${nodeName}`), felix);
+  }
+
+  /** Host addresses that several Nodes have. */
+  get conflicts(): readonly { readonly address: string; readonly nodes: readonly string[] }[] {
+    return [...this.#holders]
+      .map(([address, nodes]) => ({
+        address,
+        nodes: [...nodes].filter((node) => node !== '').sort(),
+      }))
+      .filter(({ nodes }) => nodes.length > 1);
   }
 
   onPools(pools: Iterable<IpPool>): void {
@@ -137,17 +147,17 @@ export class RemoteFeed {
     const before = this.#hosts.get(node) ?? [];
     this.#hosts.set(node, addresses);
     for (const address of addresses) {
-      const count = (this.#named.get(String(address)) ?? 0) + 1;
-      this.#named.set(String(address), count);
-      if (count === 1) table.addElement(hostSet(address.family), String(address));
+      const holders = this.#holders.get(String(address)) ?? new Set();
+      this.#holders.set(String(address), holders.add(node));
+      table.addElement(hostSet(address.family), String(address));
     }
     for (const address of before) {
-      const count = (this.#named.get(String(address)) ?? 1) - 1;
-      if (count > 0) this.#named.set(String(address), count);
-      else {
-        this.#named.delete(String(address));
-        table.removeElement(hostSet(address.family), String(address));
-      }
+      if (addresses.some((other) => other.equals(address))) continue;
+      const holders = this.#holders.get(String(address));
+      holders?.delete(node);
+      if (holders !== undefined && holders.size > 0) continue;
+      this.#holders.delete(String(address));
+      table.removeElement(hostSet(address.family), String(address));
     }
   }
 }

@@ -24,6 +24,8 @@ export type DecisionReason =
   | 'endpoint-adopted'
   /** A setting of the host that an operator should look at. */
   | 'host-setting'
+  /** Two Nodes have one address: one of them is not reached. */
+  | 'address-of-two-nodes'
   /** A tunnel to other hosts does not work, or not wholly. */
   | TunnelReason
   /** A block or address of another host cannot be reached by a route of ours. */
@@ -117,6 +119,10 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   for (const id of wiring.routes.status.down)
     add('interface-down', id, 'its interface is down or gone');
   for (const id of progress.adopted) add('endpoint-adopted', id, 'only the store knew it');
+  for (const { address, nodes } of wiring.remote.conflicts) {
+    const words = `the Nodes ${nodes.join(', ')} have it: delete the one that is gone (calicoctl delete node NAME), or give each host its own`;
+    add('address-of-two-nodes', address, words);
+  }
   for (const { device, reason, words } of wiring.tunnels.problems) add(reason, device, words);
   for (const { destination, reason, words } of wiring.remoteRoutes.problems.slice(0, MOST_ROUTES)) {
     add(reason, destination, words);
