@@ -111,7 +111,8 @@ async function applyForward(context: Context, signal: AbortSignal): Promise<void
   const force = progress.forceForward;
   progress.forceForward = false;
   try {
-    await wiring.forward.ensure(usesIpv6(wiring, options) ? [4, 6] : [4], force, signal);
+    const families = usesIpv6(wiring, options) ? ([4, 6] as const) : ([4] as const);
+    await wiring.forward.ensure(families, wiring.remote.openings, force, signal);
   } catch (error) {
     progress.forceForward = true;
     throw error;

@@ -11,10 +11,17 @@ import {
   type TunnelKind,
   type WorkloadEndpoint,
 } from '../model/index.js';
+import type { Openings } from './forward-keeper.js';
 import type { AgentSettings } from './ports.js';
 import type { ClusterRoutes } from './routes/index.js';
 import type { DesiredTable } from './table.js';
-import { DEFAULT_PORT, hostSet, renderTunnels, type TunnelKeeper } from './tunnels/index.js';
+import {
+  DEFAULT_PORT,
+  hostSet,
+  renderTunnels,
+  tunnelOpenings,
+  type TunnelKeeper,
+} from './tunnels/index.js';
 
 export interface RemoteFeedOptions {
   readonly settings: AgentSettings;
@@ -22,7 +29,7 @@ export interface RemoteFeedOptions {
   readonly routes: ClusterRoutes;
   readonly tunnels: TunnelKeeper;
   /** These may differ from the kernel. */
-  readonly onDirty: (...parts: readonly ('table' | 'tunnels' | 'remote')[]) => void;
+  readonly onDirty: (...parts: readonly ('table' | 'tunnels' | 'remote' | 'forward')[]) => void;
 }
 
 /** What the store tells, turned into wanted routes, tunnels and their rules. Each change costs what it concerns. */
@@ -55,13 +62,18 @@ export class RemoteFeed {
       .filter(({ nodes }) => nodes.length > 1);
   }
 
+  /** What tunnels need of the host's own firewall. */
+  get openings(): Openings {
+    return tunnelOpenings(this.#options.tunnels.inUse, this.felix.vxlanPort ?? DEFAULT_PORT);
+  }
+
   onPools(pools: Iterable<IpPool>): void {
     const { routes, tunnels, onDirty } = this.#options;
     const all = [...pools];
     routes.setPools(all);
     tunnels.setPools(all);
     this.render();
-    onDirty('table', 'tunnels', 'remote');
+    onDirty('table', 'tunnels', 'remote', 'forward');
   }
 
   onNode(name: string, node: Node | undefined): void {
@@ -126,7 +138,7 @@ export class RemoteFeed {
     tunnels.setFelix(felix);
     this.#setHosts('', (felix.externalNodesList ?? []).flatMap(singleAddress));
     this.render();
-    onDirty('table', 'tunnels', 'remote');
+    onDirty('table', 'tunnels', 'remote', 'forward');
   }
 
   #tunnelAddresses(): Partial<Record<TunnelKind, Address>> {

@@ -1,6 +1,6 @@
 import type { Loop, PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
-import type { ForwardState } from './nat/index.js';
+import type { ForwardState, InputState } from './nat/index.js';
 import type { PolicyCounts } from './policy/index.js';
 import type {
   HostSettings,
@@ -62,6 +62,8 @@ export interface AgentStatus {
   readonly host?: HostSettings;
   /** iptables and ip6tables. */
   readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
+  /** The host's own firewall towards tunnels, where there are tunnels. */
+  readonly input: Readonly<Partial<Record<4 | 6, InputState>>>;
   readonly decisions: readonly Decision[];
 }
 
@@ -88,6 +90,7 @@ export function describeAgent(
     tunnels: wiring.tunnels.status,
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,
+    input: forward.inputs,
     decisions: decisions(wiring, progress),
   };
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { renderTunnels } from '../../../src/agent/tunnels/index.js';
+import { renderTunnels, tunnelOpenings } from '../../../src/agent/tunnels/index.js';
 import { Address, type TunnelKind } from '../../../src/model/index.js';
 
 const rulesOf = (
@@ -21,12 +21,22 @@ t.test('without tunnels there are no rules: the port may be somebody else’s', 
 
 t.test('packets are taken from known hosts only', async (t) => {
   t.same(rulesOf(['vxlan4'])['tunnel-in'], [
-    'ip saddr != @hosts4 udp dport 4789 counter drop comment "VXLAN from an unknown host"',
+    'udp dport 4789 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'udp dport 4789 meta nfproto ipv4 counter drop comment "VXLAN from an unknown host"',
   ]);
   t.same(rulesOf(['ipip', 'vxlan6'])['tunnel-in'], [
-    'ip6 saddr != @hosts6 udp dport 4789 counter drop comment "VXLAN from an unknown host"',
-    'ip protocol 4 ip saddr != @hosts4 counter drop comment "IP in IP from an unknown host"',
+    'udp dport 4789 ip6 saddr @hosts6 meta mark set meta mark | 0x10000 accept',
+    'udp dport 4789 meta nfproto ipv6 counter drop comment "VXLAN from an unknown host"',
+    'ip protocol 4 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'ip protocol 4 meta nfproto ipv4 counter drop comment "IP in IP from an unknown host"',
   ]);
+});
+
+t.test('the host’s own firewall is asked to let in what is in use', async (t) => {
+  t.same(tunnelOpenings(new Set(['vxlan4', 'ipip']), 8472), {
+    4: [{ match: ['-p', 'udp', '--dport', '8472'] }, { match: ['-p', '4'] }],
+    6: [],
+  });
 });
 
 t.test('what the host sends into a tunnel has its address there', async (t) => {
