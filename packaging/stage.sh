@@ -5,6 +5,8 @@
 #   usr/bin/                     calico-libnetwork, calicoctl
 #   usr/lib/systemd/system/      units
 #   etc/calico/, etc/default/    settings
+#   usr/lib/NetworkManager/conf.d/, usr/lib/systemd/networkd.conf.d/, usr/lib/firewalld/
+#                                what keeps other programs' hands off our interfaces and routes
 #
 # Wants `npm ci` and `npm run build` done. Both package formats call it.
 set -eu
@@ -19,6 +21,11 @@ ln -sf ../lib/calico-libnetwork/bin/calicoctl "$to/usr/bin/calicoctl"
 install -m 644 "$root"/packaging/systemd/*.service "$root"/packaging/systemd/*.socket "$to/usr/lib/systemd/system/"
 install -m 644 "$root/packaging/systemd/calico-libnetwork.env" "$to/etc/default/calico-libnetwork"
 install -m 644 "$root/packaging/calico-libnetwork.yaml" "$to/etc/calico/calico-libnetwork.yaml"
+dropin() { install -D -m 644 "$root/packaging/drop-ins/$1" "$to/usr/lib/$2"; }
+dropin NetworkManager.conf NetworkManager/conf.d/50-calico.conf
+dropin networkd.conf systemd/networkd.conf.d/50-calico.conf
+dropin firewalld-service.xml firewalld/services/calico.xml
+dropin firewalld-zone.xml firewalld/zones/calico.xml
 # The bundles hold everything but these and what these need.
 node - "$root" "$lib" <<'JS'
 const { cpSync, existsSync, readFileSync } = require('node:fs');

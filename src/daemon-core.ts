@@ -9,9 +9,12 @@ import {
   type DockerInventory,
   type StartAgain,
 } from './docker/index.js';
+import { Closers } from './closers.js';
 import { watched } from './failpoints.js';
 import { followInventory } from './follow-inventory.js';
-import { refuseExchangedStore, registerHost, takeNodeName } from './join-cluster.js';
+import { refuseExchangedStore, registerAgain, registerHost, takeNodeName } from './join-cluster.js';
+import { NodeKeeper } from './keep-node.js';
+import { felixFromVariables } from './model/v3/index.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
 import { createNft, type Nft } from './nft/index.js';
 import {
@@ -48,29 +51,10 @@ export interface DaemonCore {
   readonly inventory: DockerInventory;
   readonly reconciler: Reconciler;
   readonly startAgain: StartAgain;
-  readonly registration: Registration;
+  /** The own Node, kept true. */
+  readonly nodeKeeper: NodeKeeper;
   readonly nft: Nft;
   stop(): Promise<void>;
-}
-
-/** What was opened so far, to be closed in reverse order when a later step fails and at the end. */
-class Closers {
-  readonly #steps: (() => Promise<void>)[] = [];
-
-  add(step: () => Promise<void>): void {
-    this.#steps.push(step);
-  }
-
-  /** Every step runs, whatever the others do; failures are told together. */
-  async close(log: Log): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        log.warn({ err: error }, 'a part did not stop cleanly');
-      }
-    }
-  }
 }
 
 /**
@@ -141,8 +125,17 @@ async function wire(
   const { driverName, ipamDriverName, nodeName, runDir, namespace, interfacePrefix, vethMtu } =
     config;
   const node = nodeName.name;
+  const nodeKeeper = new NodeKeeper(
+    registration,
+    (bound) => registerAgain(options, store, netlink, uuid, bound),
+    log,
+  );
+  closers.add(() => nodeKeeper.stop());
+  const felix = felixFromVariables(config.felix);
+  const { hostReach, plainRoutes } = config;
   const agent = createAgent({
-    settings: { nodeName: node, hostReach: config.hostReach },
+    settings: { nodeName: node, hostReach, plainRoutes, felix },
+    onHostChange: () => nodeKeeper.mark(),
     netlink,
     nft,
     createSyncer: (parts) => createSyncer({ ...parts, store, clock }),
@@ -194,6 +187,7 @@ async function wire(
   agent.restore(plugin.restored);
   closers.add(() => agent.stop());
   await agent.start(signal);
+  plugin.tunnels.start();
   followInventory({ options, store, plugin, inventory, uuid });
   const reconciler = createReconciler({
     ports: reconcilePorts({ plugin, netlink, inventory, hold, store, node, hostUuid: uuid }),
@@ -213,7 +207,7 @@ async function wire(
     inventory,
     reconciler,
     startAgain,
-    registration,
+    nodeKeeper,
     nft,
     stop: () => closers.close(log),
   };

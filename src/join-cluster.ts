@@ -67,14 +67,32 @@ export async function registerHost(
   netlink: Netlink,
   hostUuid: string,
 ): Promise<Registration> {
-  const { config, log, clock, version, signal } = options;
+  const { config, log, signal } = options;
+  const registration = await registerAgain(options, store, netlink, hostUuid, signal);
+  for (const warning of registration.warnings) log.warn({ warning }, 'node registration');
+  log.info(
+    { node: config.nodeName.name, store: store.description, written: registration.written.length },
+    'host registered',
+  );
+  return registration;
+}
+
+/** The same from what the kernel says now, without a word in the log. */
+export async function registerAgain(
+  options: DaemonCoreOptions,
+  store: Store,
+  netlink: Netlink,
+  hostUuid: string,
+  signal: AbortSignal,
+): Promise<Registration> {
+  const { config, log, clock, version } = options;
   const [links, addresses, routes4, routes6] = await Promise.all([
     netlink.links(),
     netlink.addresses(),
     netlink.routes(4),
     netlink.routes(6),
   ]);
-  const registration = await registerNode({
+  return registerNode({
     store,
     nodeName: config.nodeName.name,
     hostUuid,
@@ -85,10 +103,4 @@ export async function registerHost(
     log,
     signal,
   });
-  for (const warning of registration.warnings) log.warn({ warning }, 'node registration');
-  log.info(
-    { node: config.nodeName.name, store: store.description, written: registration.written.length },
-    'host registered',
-  );
-  return registration;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { RecordJournal, type Clock, type Log } from './base/index.js';
-import { createSyncer, type Store, type Syncer } from './datastore/index.js';
+import { KeptWork, RecordJournal, type Clock, type Log } from './base/index.js';
+import { createSyncer, type Store, type Syncer, type SyncListener } from './datastore/index.js';
 import {
   EndpointBook,
   Endpoints,
@@ -62,12 +62,17 @@ export interface PluginCore {
   /** Endpoints whose interface is there at the start, for the agent. */
   readonly restored: readonly LocalEndpoint[];
   readonly book: EndpointBook;
+  /** Keeps this node's addresses on tunnels, once it is started. */
+  readonly tunnels: KeptWork;
   /** Reads the pools again: one may have been made a moment ago. */
   refreshPools(signal: AbortSignal): Promise<void>;
   /** Reads the stored networks again: another host may have made one. */
   refreshNetworks(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** Bound of one look at the addresses on tunnels. */
+const TUNNELS_MS = 20_000;
 
 /** Settles after everything that this host has in the store was read; nothing is written. */
 export async function createPluginCore(
@@ -76,16 +81,23 @@ export async function createPluginCore(
 ): Promise<PluginCore> {
   const { store, host, clock, log } = options;
   const catalog = new Catalog(host.node, log);
-  const syncer: Syncer = createSyncer({
-    store,
-    prefixes: catalog.prefixes,
-    listener: catalog,
-    log,
-    clock,
-  });
+  let onCatalog = (): void => undefined;
+  const listener: SyncListener = {
+    onSnapshot: (all) => {
+      catalog.onSnapshot(all);
+      onCatalog();
+    },
+    onChange: (key, entry) => {
+      catalog.onChange(key, entry);
+      onCatalog();
+    },
+  };
+  const syncer = createSyncer({ store, prefixes: catalog.prefixes, listener, log, clock });
   try {
     await syncer.ready(signal);
-    return await assemble(options, catalog, syncer, signal);
+    const core = await assemble(options, catalog, syncer, signal);
+    onCatalog = () => core.tunnels.mark();
+    return core;
   } catch (error) {
     syncer.stop();
     throw error;
@@ -162,16 +174,24 @@ async function assemble(
   await Promise.all([allocator.load({ signal }), networks.load({ signal })]);
   const restored = await endpoints.load({ signal });
   veths.start();
+  const tunnels = new KeptWork({
+    what: 'an address on a tunnel to other hosts is not as it has to be',
+    work: (bound) => allocator.tunnels.reconcile(bound),
+    log,
+    boundMs: TUNNELS_MS,
+  });
   return {
     ipam: { allocator, uses, requestPool: createPoolRequests({ catalog, uses, clock }) },
     driver: { networks, endpoints },
     catalog,
     restored,
     book,
+    tunnels,
     refreshPools: (bound) => refreshPools(store, catalog, bound),
     refreshNetworks: (bound) => networks.load({ signal: bound }),
     async stop() {
       syncer.stop();
+      await tunnels.stop();
       await veths.stop();
     },
   };

@@ -37,14 +37,21 @@ export function describeDaemon(parts: StatusParts): Record<string, unknown> {
 }
 
 function describeCore(core: DaemonCore): Record<string, unknown> {
-  const { plugin, store, agent, hold, inventory, reconciler, registration, nft, startAgain } = core;
+  const { plugin, store, agent, hold, inventory, reconciler, nodeKeeper, nft, startAgain } = core;
+  const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
-  const { state, lastApplied, policy, routes, forward, decisions, table } = agent.status();
+  const { state, lastApplied, policy, routes, remote, tunnels, forward, decisions, table } =
+    agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
     datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
     nodeName: decision.ok ? 'held' : decision.message,
-    warnings: registration.warnings,
+    warnings: [
+      ...registration.warnings,
+      ...[nodeKeeper.problem, plugin.tunnels.problem]
+        .filter((message) => message !== undefined)
+        .map((message) => ({ reason: 'not-written', message })),
+    ],
     pools: plugin.catalog.pools.map(({ value }) => ({
       name: value.name,
       cidr: value.cidr.toString(),
@@ -72,9 +79,11 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       rules: nft.implementation,
       policy,
       routes,
+      remote,
       forward,
       table,
     },
+    tunnels,
     decisions,
     leftovers: describeLeftovers(reconciler.report()),
     unprovenLeftovers: reconciler.report()?.unproven ?? [],

@@ -1,6 +1,7 @@
 import {
   Address,
   Cidr,
+  type FelixConfiguration,
   type HostEndpoint,
   type IpPool,
   type NetworkPolicy,
@@ -17,6 +18,7 @@ import type { LocalProgrammer } from './local-programmer.js';
 import { renderNat } from './nat/index.js';
 import type { Encapsulation, Policy } from './policy/index.js';
 import type { ProfileBook } from './profile-book.js';
+import type { RemoteFeed } from './remote-feed.js';
 import type { DesiredTable } from './table.js';
 
 export interface ClusterFeedOptions {
@@ -27,6 +29,8 @@ export interface ClusterFeedOptions {
   readonly book: EndpointBook;
   readonly programmer: LocalProgrammer;
   readonly guard: AddressGuard;
+  /** What leads to other hosts. */
+  readonly remote: RemoteFeed;
   /** The table may differ from the kernel's. */
   readonly onDirty: () => void;
   /** There are other host endpoints: which interface is whose may have changed. */
@@ -73,8 +77,9 @@ export class ClusterFeed implements ClusterListener {
     onDirty();
   }
 
-  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void {
-    const { book, policy, programmer, guard, nodeName, onDirty } = this.#options;
+  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined, revision: bigint): void {
+    const { book, policy, programmer, guard, remote, nodeName, onDirty } = this.#options;
+    remote.onEndpoint(key, endpoint, revision);
     const own = endpoint?.node === nodeName;
     if (!own) {
       policy.setEndpoint(key, endpoint);
@@ -94,7 +99,21 @@ export class ClusterFeed implements ClusterListener {
       table.replaceElements(name, keys);
     }
     for (const { name, hook, rules } of chains) table.putChain(name, { hook, rules });
+    this.#options.remote.onPools(pools.values());
     onDirty();
+  }
+
+  onNode(name: string, node: Node | undefined): void {
+    this.#options.remote.onNode(name, node);
+  }
+
+  onAffinity(node: string, block: Cidr, confirmed: boolean): void {
+    this.#options.remote.onAffinity(node, block, confirmed);
+  }
+
+  onFelix(name: string, felix: FelixConfiguration | undefined): void {
+    this.#options.remote.onFelix(name, felix);
+    this.#options.onDirty();
   }
 
   onNodes(nodes: ReadonlyMap<string, Node>): void {

@@ -1,16 +1,25 @@
 import { messageOf, type Log } from '../base/index.js';
-import { resourcePrefix, type Entry, type SyncListener } from '../datastore/index.js';
-import type {
-  HostEndpoint,
-  IpPool,
-  NetworkPolicy,
-  NetworkSet,
-  Node,
-  Profile,
-  Tier,
-  WorkloadEndpoint,
+import {
+  allAffinitiesPrefix,
+  resourcePrefix,
+  type Entry,
+  type SyncListener,
+} from '../datastore/index.js';
+import {
+  Cidr,
+  type FelixConfiguration,
+  type HostEndpoint,
+  type IpPool,
+  type NetworkPolicy,
+  type NetworkSet,
+  type Node,
+  type Profile,
+  type Tier,
+  type WorkloadEndpoint,
 } from '../model/index.js';
 import {
+  decodeAffinity,
+  decodeFelixConfiguration,
   decodeHostEndpoint,
   decodeIpPool,
   decodeNetworkPolicy,
@@ -25,7 +34,7 @@ import {
 export interface ClusterListener {
   onProfile(name: string, profile: Profile | undefined): void;
   /** `key` is the stored key: endpoints of all nodes and namespaces. */
-  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined): void;
+  onEndpoint(key: string, endpoint: WorkloadEndpoint | undefined, revision: bigint): void;
   /** `id`: `name`, or `namespace/name`, as in the stored key. */
   onPolicy(id: string, policy: NetworkPolicy | undefined): void;
   onTier(name: string, tier: Tier | undefined): void;
@@ -35,6 +44,12 @@ export interface ClusterListener {
   /** All pools, all nodes, after one of them changed. */
   onPools(pools: ReadonlyMap<string, IpPool>): void;
   onNodes(nodes: ReadonlyMap<string, Node>): void;
+  /** One of them. */
+  onNode(name: string, node: Node | undefined): void;
+  /** Whether the block is the host's: its claim is confirmed. */
+  onAffinity(node: string, block: Cidr, confirmed: boolean): void;
+  /** `default`, or `node.<name>`. */
+  onFelix(name: string, felix: FelixConfiguration | undefined): void;
   /** A whole state was told: nothing else exists. */
   onInSync(): void;
 }
@@ -47,11 +62,15 @@ const SETS = [resourcePrefix('networksets'), resourcePrefix('globalnetworksets')
 const HOST_ENDPOINTS = resourcePrefix('hostendpoints');
 const POOLS = resourcePrefix('ippools');
 const NODES = resourcePrefix('nodes');
+const FELIX = resourcePrefix('felixconfigurations');
+/** `<node>/ipv4/block/10.20.3.64-26` below the prefix of all claims on blocks. */
+const AFFINITY = /^([^/]+)\/ipv[46]\/block\/(.+)-(\d+)$/;
 
 /** What a syncer for the agent has to follow. */
 export const clusterPrefixes: readonly string[] = [
   ...[PROFILES, TIERS, ...POLICIES, ...SETS],
-  ...[HOST_ENDPOINTS, ENDPOINTS, POOLS, NODES],
+  ...[HOST_ENDPOINTS, ENDPOINTS, POOLS, NODES, FELIX],
+  allAffinitiesPrefix,
 ];
 
 /**
@@ -66,6 +85,8 @@ export class ClusterView implements SyncListener {
   readonly #nodes = new Map<string, Node>();
   readonly #unreadable = new Map<string, string>();
   #inSync = false;
+  /** While a snapshot is told: of which kinds all have to be told. */
+  #whole: Set<'pools' | 'nodes'> | undefined;
 
   constructor(listener: ClusterListener, log: Log) {
     this.#listener = listener;
@@ -83,13 +104,14 @@ export class ClusterView implements SyncListener {
   }
 
   onSnapshot(all: ReadonlyMap<string, Entry>): void {
+    this.#whole = this.#inSync ? new Set() : new Set(['pools', 'nodes']);
+    const told = this.#whole;
     for (const key of [...this.#texts.keys()]) if (!all.has(key)) this.onChange(key, undefined);
     for (const [key, entry] of all) this.onChange(key, entry);
-    if (!this.#inSync) {
-      // Also when there are none: what depends on them is known now.
-      this.#listener.onPools(this.#pools);
-      this.#listener.onNodes(this.#nodes);
-    }
+    this.#whole = undefined;
+    // At the first also when there are none: what depends on them is known now.
+    if (told.has('pools')) this.#listener.onPools(this.#pools);
+    if (told.has('nodes')) this.#listener.onNodes(this.#nodes);
     this.#inSync = true;
     this.#listener.onInSync();
   }
@@ -100,13 +122,21 @@ export class ClusterView implements SyncListener {
     else this.#texts.set(key, entry.value);
     const text = entry?.value;
     if (key.startsWith(ENDPOINTS)) {
-      this.#listener.onEndpoint(key, this.#decode(key, text, decodeWorkloadEndpoint));
+      const endpoint = this.#decode(key, text, decodeWorkloadEndpoint);
+      this.#listener.onEndpoint(key, endpoint, entry?.revision ?? 0n);
     } else if (key.startsWith(POOLS)) {
       put(this.#pools, key, this.#decode(key, text, decodeIpPool));
-      this.#listener.onPools(this.#pools);
+      this.#tell('pools', () => this.#listener.onPools(this.#pools));
     } else if (key.startsWith(NODES)) {
-      put(this.#nodes, key, this.#decode(key, text, decodeNode));
-      this.#listener.onNodes(this.#nodes);
+      const node = this.#decode(key, text, decodeNode);
+      put(this.#nodes, key, node);
+      this.#listener.onNode(key.slice(NODES.length), node);
+      this.#tell('nodes', () => this.#listener.onNodes(this.#nodes));
+    } else if (key.startsWith(FELIX)) {
+      const felix = this.#decode(key, text, decodeFelixConfiguration);
+      this.#listener.onFelix(key.slice(FELIX.length), felix);
+    } else if (key.startsWith(allAffinitiesPrefix)) {
+      this.#onAffinity(key, text);
     } else {
       this.#onPolicyChange(key, text);
     }
@@ -130,6 +160,21 @@ export class ClusterView implements SyncListener {
     } else if (key.startsWith(TIERS)) {
       this.#listener.onTier(key.slice(TIERS.length), this.#decode(key, text, decodeTier));
     }
+  }
+
+  /** All of a kind once, at the end of a snapshot: told with each of thousands they would cost their square. */
+  #tell(kind: 'pools' | 'nodes', now: () => void): void {
+    if (this.#whole === undefined) now();
+    else this.#whole.add(kind);
+  }
+
+  #onAffinity(key: string, text: string | undefined): void {
+    const [, node, base, length] = AFFINITY.exec(key.slice(allAffinitiesPrefix.length)) ?? [];
+    const block = node === undefined ? undefined : Cidr.tryParse(`${base}/${length}`);
+    // Other records of a host are below the same prefix.
+    if (node === undefined || block === undefined) return;
+    const state = this.#decode(key, text, decodeAffinity);
+    this.#listener.onAffinity(node, block, state === 'confirmed');
   }
 
   #decode<T>(

@@ -1,10 +1,12 @@
 import { Fault, orAbort } from '../base/index.js';
 import type { Syncer } from '../datastore/index.js';
 import type { Address, LocalEndpoint, Profile } from '../model/index.js';
+import type { KernelEvent } from '../netlink/index.js';
 import { clusterPrefixes } from './cluster-view.js';
 import { concernsInterfaces } from './host-interfaces.js';
 import { Loop } from './loop.js';
 import { loopParts, newProgress } from './loop-parts.js';
+import { concernsHost } from './host-events.js';
 import type { Agent, AgentOptions } from './ports.js';
 import { ReplacePace } from './replace-pace.js';
 import { describeAgent, type AgentStatus } from './status.js';
@@ -58,12 +60,7 @@ class HostAgent implements Agent {
     this.#phase = 'started';
     void this.#wiring.guard.survey();
     this.#mark('table', 'host', 'compare', 'forward');
-    const kernel = netlink.monitor((event) => {
-      const need = this.#wiring.routes.onEvent(event);
-      if (need !== false) this.#mark(need === 'compare' ? 'compare' : 'repair');
-      const hosts = this.#wiring.policy.hostEndpoints.count > 0;
-      if (hosts && concernsInterfaces(event)) this.#mark('interfaces');
-    });
+    const kernel = netlink.monitor((event) => this.#onKernel(event));
     const rules = nft.monitor((tables) => this.#onForeignRules(tables));
     this.#closers.push(
       () => kernel.close(),
@@ -117,8 +114,23 @@ class HostAgent implements Agent {
     return this.#wiring.programmer.withdraw(endpointId);
   }
 
+  workloadMtu(): number | undefined {
+    return this.#wiring.tunnels.workloadMtu;
+  }
+
   status(): AgentStatus {
     return describeAgent(this.#wiring, this.#loop, this.#progress, this.#phase);
+  }
+
+  #onKernel(event: KernelEvent): void {
+    const { routes, tunnels, remoteRoutes } = this.#wiring;
+    const need = routes.onEvent(event);
+    if (need !== false) this.#mark(need === 'compare' ? 'compare' : 'repair');
+    if (tunnels.onEvent(event)) this.#mark('tunnels');
+    if (remoteRoutes.onEvent(event)) this.#mark('remote');
+    const hosts = this.#wiring.policy.hostEndpoints.count > 0;
+    if (hosts && concernsInterfaces(event)) this.#mark('interfaces');
+    if (concernsHost(event)) this.#options.onHostChange?.();
   }
 
   #mark(...parts: readonly PartName[]): void {

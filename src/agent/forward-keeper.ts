@@ -1,19 +1,30 @@
 import { isFault } from '../base/index.js';
 import type { Family } from '../model/index.js';
-import { ensureForwardAccepts, type ForwardState, type Run } from './nat/index.js';
+import {
+  ensureForwardAccepts,
+  ensureInputAccepts,
+  type ForwardState,
+  type HostOpening,
+  type InputState,
+  type Run,
+} from './nat/index.js';
 import type { Nft } from '../nft/index.js';
 
-const CHAINS = ['DOCKER-USER', 'FORWARD'];
+const CHAINS = ['DOCKER-USER', 'FORWARD', 'INPUT'];
+
+export type Openings = Readonly<Partial<Record<Family, readonly HostOpening[]>>>;
 
 /**
  * Keeps the accepts for forwarded packets in iptables. Other programs change iptables all the time
- * (Docker does for every published port): a look at the two chains that matter, within this process,
- * tells whether iptables has to be run at all.
+ * (Docker does for every published port): a look at the chains that matter, within this process,
+ * tells whether iptables has to be run at all. With openings to the host itself INPUT is kept too.
  */
 export class ForwardKeeper {
   readonly #nft: Nft;
   readonly #run: Run | undefined;
   readonly #states: Partial<Record<Family, ForwardState>> = {};
+  readonly #inputs: Partial<Record<Family, InputState>> = {};
+  readonly #opened = new Map<Family, string>();
   readonly #seen = new Map<Family, string>();
 
   constructor(nft: Nft, run: Run | undefined) {
@@ -25,12 +36,27 @@ export class ForwardKeeper {
     return this.#states;
   }
 
+  /** Of families with openings to the host itself. */
+  get inputs(): Readonly<Partial<Record<Family, InputState>>> {
+    return this.#inputs;
+  }
+
   /** With `force` iptables is asked even when its chains look as they did. */
-  async ensure(families: readonly Family[], force: boolean, signal: AbortSignal): Promise<void> {
+  async ensure(
+    families: readonly Family[],
+    openings: Openings,
+    force: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (const family of families) {
-      if (!force && this.#seen.get(family) === (await this.#look(family))) continue;
+      const wanted = openings[family] ?? [];
+      const same = this.#opened.get(family) === JSON.stringify(wanted);
+      if (!force && same && this.#seen.get(family) === (await this.#look(family))) continue;
       this.#seen.delete(family);
       this.#states[family] = await ensureForwardAccepts(family, signal, this.#run);
+      if (wanted.length === 0) delete this.#inputs[family];
+      else this.#inputs[family] = await ensureInputAccepts(family, wanted, signal, this.#run);
+      this.#opened.set(family, JSON.stringify(wanted));
       this.#seen.set(family, await this.#look(family));
     }
   }

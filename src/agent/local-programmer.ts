@@ -36,6 +36,8 @@ export interface ProgrammerOptions {
   readonly meter?: AgentMeter | undefined;
   /** The kernel may be short of something: look again in the background. */
   readonly markDirty: () => void;
+  /** Addresses became a local endpoint's, or are none's any more. */
+  readonly onAddresses: (addresses: readonly Address[]) => void;
 }
 
 /** Endpoints of the local driver, straight into the kernel: they do not wait for the loop. */
@@ -80,7 +82,7 @@ export class LocalProgrammer {
 
   /** See `Agent.withdraw`. Every step is taken, whatever another one came to. */
   async withdraw(id: string): Promise<void> {
-    const { book, policy, routes, guard, writer, markDirty } = this.#options;
+    const { book, policy, routes, guard, writer, markDirty, onAddresses } = this.#options;
     const endpoint = routes.forget(id);
     book.withdraw(id);
     policy.setLocal(id, undefined);
@@ -90,6 +92,7 @@ export class LocalProgrammer {
       return;
     }
     const work = Promise.allSettled([writer.flush(), routes.withdraw(endpoint)]);
+    void work.then(() => onAddresses(endpoint.addresses));
     guard.release(endpoint.addresses, work);
     const failures = (await work).flatMap((one) =>
       one.status === 'rejected' ? [toFault(one.reason)] : [],
@@ -113,10 +116,12 @@ export class LocalProgrammer {
   }
 
   #want(endpoint: LocalEndpoint): readonly Address[] {
-    const { book, routes } = this.#options;
+    const { book, routes, onAddresses } = this.#options;
     book.add(endpoint);
     this.refresh(endpoint.id);
-    return routes.add(endpoint.id, endpoint);
+    const moved = routes.add(endpoint.id, endpoint);
+    onAddresses(endpoint.addresses);
+    return moved;
   }
 
   async #policiesKnown(signal: AbortSignal): Promise<void> {

@@ -47,6 +47,8 @@ export function loopParts(context: Context): readonly LoopPart<PartName>[] {
     { name: 'interfaces', settleMs: 5, apply: () => applyInterfaces(context) },
     { name: 'table', settleMs: 5, apply: () => applyTable(context) },
     { name: 'host', settleMs: 0, apply: () => applyHost(context) },
+    { name: 'tunnels', settleMs: 5, apply: () => applyTunnels(context) },
+    { name: 'remote', settleMs: 5, apply: () => applyRemote(context) },
     { name: 'repair', settleMs: 20, apply: () => context.wiring.routes.repair() },
     { name: 'compare', settleMs: 20, apply: () => applyCompare(context) },
     { name: 'forward', settleMs: 200, apply: (signal) => applyForward(context, signal) },
@@ -61,7 +63,8 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   wiring.policy.begin();
   progress.complete = true;
   wiring.writer.replaceWhole();
-  mark('table', 'compare');
+  wiring.remote.render();
+  mark('table', 'tunnels', 'remote', 'compare');
   progress.resolveCompleted();
 }
 
@@ -77,6 +80,20 @@ async function applyTable({ wiring: { writer } }: Context): Promise<void> {
   if (writer.dirty) await writer.flush();
 }
 
+/** Before the first snapshot nobody knows which tunnels are wanted. */
+async function applyTunnels({ wiring, progress, mark }: Context): Promise<void> {
+  if (!progress.complete) return;
+  try {
+    await wiring.tunnels.apply(true);
+  } finally {
+    if (wiring.remoteRoutes.setDevices(wiring.tunnels.devices)) mark('remote');
+  }
+}
+
+async function applyRemote({ wiring, progress }: Context): Promise<void> {
+  if (progress.complete) await wiring.remoteRoutes.apply(true);
+}
+
 async function applyHost({ wiring, options, progress }: Context): Promise<void> {
   const host = ensureHostSettings(wiring.sys, usesIpv6(wiring, options));
   if (host.written.length > 0) options.log.info({ settings: host.written }, 'set kernel settings');
@@ -88,6 +105,11 @@ async function applyHost({ wiring, options, progress }: Context): Promise<void> 
 
 async function applyCompare({ wiring, options, progress, mark }: Context): Promise<void> {
   await wiring.routes.compare(progress.complete);
+  if (progress.complete) {
+    wiring.tunnels.doubt();
+    await applyTunnels({ wiring, options, progress, mark });
+    await wiring.remoteRoutes.compare(true);
+  }
   wiring.policy.tidy(IDLE_CHAINS_MS);
   wiring.book.tidy();
   await checkTable(wiring, options);
@@ -100,7 +122,8 @@ async function applyForward(context: Context, signal: AbortSignal): Promise<void
   const force = progress.forceForward;
   progress.forceForward = false;
   try {
-    await wiring.forward.ensure(usesIpv6(wiring, options) ? [4, 6] : [4], force, signal);
+    const families = usesIpv6(wiring, options) ? ([4, 6] as const) : ([4] as const);
+    await wiring.forward.ensure(families, wiring.remote.openings, force, signal);
   } catch (error) {
     progress.forceForward = true;
     throw error;

@@ -1,6 +1,6 @@
 import type { Clock, ExecResult, Log } from '../base/index.js';
 import type { SyncListener, Syncer } from '../datastore/index.js';
-import type { Address, LocalEndpoint, Profile } from '../model/index.js';
+import type { Address, FelixConfiguration, LocalEndpoint, Profile } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
 import type { HostSettings } from './policy/index.js';
@@ -36,6 +36,10 @@ export interface AgentSettings {
   readonly host?: HostSettings;
   /** Accepts in DOCKER-USER are kept; true unless told. */
   readonly iptables?: boolean;
+  /** Routes of pools without encapsulation are set here, to hosts on the same segment; false unless told: BIRD's. */
+  readonly plainRoutes?: boolean;
+  /** Overrides what the FelixConfigurations say. */
+  readonly felix?: FelixConfiguration;
 }
 
 export interface AgentOptions {
@@ -46,6 +50,8 @@ export interface AgentOptions {
   readonly log: Log;
   readonly clock?: Clock;
   readonly meter?: AgentMeter;
+  /** Addresses or interfaces of the host changed, those of containers and tunnels left aside. */
+  readonly onHostChange?: () => void;
   /** Runs iptables; `exec` of base unless told. */
   readonly exec?: (
     program: string,
@@ -83,5 +89,7 @@ export interface Agent {
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** Takes them away; success when there were none. Fulfils the driver's port. */
   withdraw(endpointId: string): Promise<void>;
+  /** The MTU that a new endpoint has to have; undefined while nothing is known of the host's interfaces. */
+  workloadMtu(): number | undefined;
   status(): AgentStatus;
 }

@@ -1,9 +1,15 @@
 import type { Loop, PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
-import type { ForwardState } from './nat/index.js';
+import type { ForwardState, InputState } from './nat/index.js';
 import type { PolicyCounts } from './policy/index.js';
-import type { HostSettings, RouteStatus } from './routes/index.js';
+import type {
+  HostSettings,
+  RemoteRouteStatus,
+  RouteObstacle,
+  RouteStatus,
+} from './routes/index.js';
 import type { TableStatus } from './table-writer.js';
+import type { TunnelReason, TunnelStatus } from './tunnels/index.js';
 import type { PartName, Wiring } from './wiring.js';
 
 /** Why something is not as it was asked for; the same words in log, metrics and CLI. */
@@ -25,7 +31,13 @@ export type DecisionReason =
   /** An endpoint of this host that only the store knew, and whose interface is there, is served. */
   | 'endpoint-adopted'
   /** A setting of the host that an operator should look at. */
-  | 'host-setting';
+  | 'host-setting'
+  /** Two Nodes have one address: one of them is not reached. */
+  | 'address-of-two-nodes'
+  /** A tunnel to other hosts does not work, or not wholly. */
+  | TunnelReason
+  /** A block or address of another host cannot be reached by a route of ours. */
+  | RouteObstacle;
 
 export interface Decision {
   readonly reason: DecisionReason;
@@ -52,11 +64,19 @@ export interface AgentStatus {
   };
   readonly policy: PolicyCounts;
   readonly routes: RouteStatus;
+  /** Routes to other hosts. */
+  readonly remote: RemoteRouteStatus;
+  readonly tunnels: readonly TunnelStatus[];
   readonly host?: HostSettings;
   /** iptables and ip6tables. */
   readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
+  /** The host's own firewall towards tunnels, where there are tunnels. */
+  readonly input: Readonly<Partial<Record<4 | 6, InputState>>>;
   readonly decisions: readonly Decision[];
 }
+
+/** More routes with a problem than this are one problem, seen often enough. */
+const MOST_ROUTES = 50;
 
 /** `phase` is what only the agent itself knows. */
 export function describeAgent(
@@ -74,8 +94,11 @@ export function describeAgent(
     table: { name: table.name, ...writer.status, ...table.counts },
     policy: policy.counts,
     routes: routes.status,
+    remote: wiring.remoteRoutes.status,
+    tunnels: wiring.tunnels.status,
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,
+    input: forward.inputs,
     decisions: decisions(wiring, progress),
   };
 }
@@ -114,6 +137,14 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   for (const id of wiring.routes.status.down)
     add('interface-down', id, 'its interface is down or gone');
   for (const id of progress.adopted) add('endpoint-adopted', id, 'only the store knew it');
+  for (const { address, nodes } of wiring.remote.conflicts) {
+    const words = `the Nodes ${nodes.join(', ')} have it: delete the one that is gone (calicoctl delete node NAME), or give each host its own`;
+    add('address-of-two-nodes', address, words);
+  }
+  for (const { device, reason, words } of wiring.tunnels.problems) add(reason, device, words);
+  for (const { destination, reason, words } of wiring.remoteRoutes.problems.slice(0, MOST_ROUTES)) {
+    add(reason, destination, words);
+  }
   for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);
   return found;
 }

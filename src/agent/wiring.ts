@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../base/index.js';
+import type { Address } from '../model/index.js';
 import { AddressGuard } from './address-guard.js';
 import { ClusterFeed } from './cluster-feed.js';
 import { ClusterView } from './cluster-view.js';
@@ -9,9 +10,17 @@ import { Policy } from './policy/index.js';
 import type { AgentOptions } from './ports.js';
 import { isolateBadRules } from './probe-rules.js';
 import { ProfileBook } from './profile-book.js';
-import { openProcSys, RouteKeeper, type ProcSys } from './routes/index.js';
+import { RemoteFeed } from './remote-feed.js';
+import {
+  ClusterRoutes,
+  openProcSys,
+  RemoteRouteKeeper,
+  RouteKeeper,
+  type ProcSys,
+} from './routes/index.js';
 import { DesiredTable } from './table.js';
 import { TableWriter } from './table-writer.js';
+import { TunnelKeeper } from './tunnels/index.js';
 
 /** The agent's working parts, each knowing only those it needs. */
 export interface Wiring {
@@ -21,6 +30,9 @@ export interface Wiring {
   readonly policy: Policy;
   readonly profiles: ProfileBook;
   readonly routes: RouteKeeper;
+  readonly remoteRoutes: RemoteRouteKeeper;
+  readonly tunnels: TunnelKeeper;
+  readonly remote: RemoteFeed;
   readonly writer: TableWriter;
   readonly guard: AddressGuard;
   readonly book: EndpointBook;
@@ -31,7 +43,15 @@ export interface Wiring {
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
 export type PartName =
-  'complete' | 'interfaces' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
+  | 'complete'
+  | 'interfaces'
+  | 'table'
+  | 'host'
+  | 'tunnels'
+  | 'remote'
+  | 'repair'
+  | 'compare'
+  | 'forward';
 
 const TABLE = 'calico-libnetwork';
 
@@ -55,12 +75,21 @@ export function wireAgent(
   const book = new EndpointBook(clock);
   const forward = new ForwardKeeper(nft, options.exec);
   const markDirty = (): void => mark('table', 'compare');
+  const clusterRoutes = new ClusterRoutes({ nodeName: settings.nodeName });
+  const isLocal = (address: Address): boolean => routes.hasAddress(address);
+  const remoteRoutes = new RemoteRouteKeeper({ netlink, log, routes: clusterRoutes, isLocal });
+  const tunnels = new TunnelKeeper({ nodeName: settings.nodeName, netlink, log });
+  const remote = new RemoteFeed({
+    ...{ settings, table, routes: clusterRoutes, tunnels },
+    onDirty: (...parts) => mark(...parts),
+  });
   const programmer = new LocalProgrammer({
     ...{ book, policy, routes, guard, writer, clock, log, stopping, meter, markDirty },
+    onAddresses: (addresses) => remote.touch(addresses),
   });
   const { nodeName } = settings;
   const feed = new ClusterFeed({
-    ...{ nodeName, table, policy, profiles, book, programmer, guard },
+    ...{ nodeName, table, policy, profiles, book, programmer, guard, remote },
     onDirty: () => mark('table'),
     onHostEndpoints: () => mark('interfaces'),
     onInSync: () => mark('complete'),
@@ -73,6 +102,9 @@ export function wireAgent(
     policy,
     profiles,
     routes,
+    remoteRoutes,
+    tunnels,
+    remote,
     writer,
     guard,
     book,

@@ -5,6 +5,7 @@ export * from './exec.js';
 export * from './failpoint.js';
 export * from './fault.js';
 export * from './invariant.js';
+export * from './kept-work.js';
 export * from './log.js';
 export * from './record-journal.js';
 export * from './unix-socket.js';

@@ -55,6 +55,7 @@ type Plain = Pick<
   | 'failpointFile'
   | 'dataplane'
   | 'networkingBackend'
+  | 'plainRoutes'
   | 'hostReach'
   | 'datastoreType'
 >;

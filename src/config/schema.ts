@@ -63,6 +63,10 @@ export const daemonSchema = Type.Object({
     'bird',
     'how routes reach other hosts besides tunnels',
   ),
+  plainRoutes: flag(
+    false,
+    'set routes to hosts on the same segment for pools without encapsulation, instead of BGP',
+  ),
   hostReach: choice(['own', 'all'], 'own', 'which hosts may reach containers: their own, or all'),
   datastoreType: choice(
     ['auto', 'etcdv3', 'embedded'],

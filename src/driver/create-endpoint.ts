@@ -34,14 +34,15 @@ export async function createEndpoint(
   body: CreateEndpointBody,
   signal: AbortSignal,
 ): Promise<CreatedInterface> {
-  const { book, veths, settings } = context;
+  const { book, veths, settings, programmer } = context;
   const id = body.EndpointID;
   const existing = book.get(id);
   if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going) {
     return answer(existing, body);
   }
   const plan = await planEndpoint(context, body, signal);
-  const mtu = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : DEFAULT_MTU);
+  const configured = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : undefined);
+  const mtu = configured ?? programmer.workloadMtu() ?? DEFAULT_MTU;
   book.announce(id, plan.network.networkId, plan.provisional, plan.endpoint.addresses);
   const storing = store(context, plan, id, signal);
   // The request goes out first: making the pair holds the event loop.

@@ -7,6 +7,8 @@ export interface EndpointProgrammer {
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** A profile that the driver just wrote or read: complete policy must not wait for the watch. */
   learnProfile(profile: Profile): void;
+  /** The MTU that leaves room for the tunnels in use; undefined while nothing is known of the host's interfaces. */
+  workloadMtu(): number | undefined;
   /** Takes routes and policy away; success when there were none. Conntrack of its addresses is cleaned in the background. */
   withdraw(endpointId: string): Promise<void>;
 }

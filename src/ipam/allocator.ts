@@ -19,6 +19,7 @@ import {
   type OwnAddress,
 } from './own-addresses.js';
 import type { ForgottenRelease } from './ports.js';
+import { TunnelAddresses } from './tunnel-addresses.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
 /** Bound of the undoing of a claim that came too late. */
@@ -33,6 +34,8 @@ export class Allocator {
   readonly #assigner: Assigner;
   readonly #explicit: ExplicitAssigner;
   readonly #releaser: Releaser;
+  /** This node's addresses on tunnels to other hosts. */
+  readonly tunnels: TunnelAddresses;
 
   constructor(options: AllocatorOptions) {
     const { store, host, catalog, clock, log, endpoints } = options;
@@ -66,6 +69,8 @@ export class Allocator {
     });
     const shared = { store, host, catalog, blocks, handles, queue, endpoints, clock, log };
     this.#releaser = new Releaser(shared);
+    const { gate } = options;
+    this.tunnels = new TunnelAddresses({ ...shared, node, gate, assigner: this.#assigner });
   }
 
   /** Reads this host's blocks, so that the first start needs no reads. */

@@ -9,4 +9,7 @@ export interface Node {
   readonly ipv4IpipTunnelAddress?: string;
   readonly ipv4VxlanTunnelAddress?: string;
   readonly ipv6VxlanTunnelAddress?: string;
+  /** MAC of the IPv4 VXLAN device when it is not the derived one. */
+  readonly vxlanTunnelMac?: string;
+  readonly vxlanTunnelMacV6?: string;
 }

@@ -33,18 +33,34 @@ export function listAddressesRequest(): NetlinkRequest {
 }
 
 export function addAddressRequest(index: number, address: Address, prefix: number): NetlinkRequest {
+  return {
+    what: `cannot add ${address}/${prefix} to link ${index}`,
+    type: RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    parts: addressParts(index, address, prefix),
+  };
+}
+
+export function removeAddressRequest(
+  index: number,
+  address: Address,
+  prefix: number,
+): NetlinkRequest {
+  return {
+    what: `cannot remove ${address}/${prefix} from link ${index}`,
+    type: RTM_DELADDR,
+    parts: addressParts(index, address, prefix),
+  };
+}
+
+function addressParts(index: number, address: Address, prefix: number): readonly Buffer[] {
   const header = Buffer.alloc(IFADDR_SIZE);
   header.writeUInt8(address.family === 4 ? AF_INET : AF_INET6, 0);
   header.writeUInt8(prefix, 1);
   header.writeUInt8(address.family === 6 ? IFA_F_NODAD : 0, 2);
   header.writeUInt32LE(index, 4);
   const bytes = address.bytes();
-  return {
-    what: `cannot add ${address}/${prefix} to link ${index}`,
-    type: RTM_NEWADDR,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
-    parts: [header, bytesAttribute(IFA_LOCAL, bytes), bytesAttribute(IFA_ADDRESS, bytes)],
-  };
+  return [header, bytesAttribute(IFA_LOCAL, bytes), bytesAttribute(IFA_ADDRESS, bytes)];
 }
 
 /** The address of an RTM_NEWADDR or RTM_DELADDR message; undefined for other messages. */

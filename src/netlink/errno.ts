@@ -15,6 +15,7 @@ export const ENODEV = 19;
 export const EINVAL = 22;
 export const ERANGE = 34;
 export const EOPNOTSUPP = 95;
+export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
@@ -53,6 +54,14 @@ const meanings: ReadonlyMap<number, Meaning> = new Map([
   [ENXIO, NO_LINK],
   [ESRCH, { kind: 'not-found', words: 'no such entry' }],
   [ENOENT, { kind: 'not-found', words: 'no such entry' }],
+  [
+    EADDRINUSE,
+    {
+      kind: 'unavailable',
+      reason: 'port-in-use',
+      words: 'another program has the address or port',
+    },
+  ],
   [EADDRNOTAVAIL, { kind: 'not-found', words: 'no such address' }],
   [EOPNOTSUPP, { kind: 'unsupported', words: 'the kernel does not support it' }],
   [ERANGE, { kind: 'invalid', words: 'a value is too long or too large' }],

@@ -3,6 +3,7 @@ import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
 import { deleteFlows, flowSources } from './conntrack.js';
 import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
+import { KernelTunnels } from './kernel-tunnels.js';
 import { checkLinkName, checkMac, isLinkName } from './link-name.js';
 import {
   createVethRequest,
@@ -12,10 +13,18 @@ import {
   setLinkRequest,
 } from './link.js';
 import { monitorKernel } from './monitor.js';
-import { replaceNeighbourRequest } from './neighbour.js';
-import type { KernelEvent, Link, LinkAddress, Netlink, Route, VethSpec } from './port.js';
+import type {
+  KernelEvent,
+  Link,
+  LinkAddress,
+  LinkChange,
+  Netlink,
+  Route,
+  VethSpec,
+} from './port.js';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type Requests } from './request.js';
 import {
+  addRouteRequest,
   decodeRoute,
   deleteRouteRequest,
   listRoutesRequest,
@@ -37,7 +46,7 @@ export function createKernelNetlink(options: KernelNetlinkOptions): Netlink {
   return new KernelNetlink(options.log);
 }
 
-class KernelNetlink implements Netlink {
+class KernelNetlink extends KernelTunnels implements Netlink {
   readonly #log: Log;
   readonly #quick: Lazy;
   readonly #netfilter: Lazy;
@@ -48,6 +57,7 @@ class KernelNetlink implements Netlink {
   #closed = false;
 
   constructor(log: Log) {
+    super();
     this.#log = log;
     this.#quick = new Lazy(() => openRequestSocket(NETLINK_ROUTE));
     this.#netfilter = new Lazy(() => openRequestSocket(NETLINK_NETFILTER));
@@ -85,10 +95,8 @@ class KernelNetlink implements Netlink {
     return present((await socket.dump(listLinksRequest())).map(decodeLink));
   }
 
-  async setLink(
-    index: number,
-    change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number },
-  ): Promise<void> {
+  async setLink(index: number, change: LinkChange): Promise<void> {
+    if (change.mac !== undefined) checkMac(change.mac);
     const socket = await this.#quick.get();
     await socket.request(setLinkRequest(index, change));
   }
@@ -122,6 +130,11 @@ class KernelNetlink implements Netlink {
     await socket.request(replaceRouteRequest(route));
   }
 
+  async addRoute(route: Route): Promise<void> {
+    const socket = await this.#quick.get();
+    await socket.request(addRouteRequest(route));
+  }
+
   async deleteRoute(route: Route): Promise<void> {
     const socket = await this.#quick.get();
     try {
@@ -129,16 +142,6 @@ class KernelNetlink implements Netlink {
     } catch (error) {
       if (!isFault(error, 'not-found')) throw error;
     }
-  }
-
-  async replaceNeighbour(entry: {
-    readonly index: number;
-    readonly address: Address;
-    readonly mac: string;
-  }): Promise<void> {
-    checkMac(entry.mac);
-    const socket = await this.#quick.get();
-    await socket.request(replaceNeighbourRequest(entry.index, entry.address, entry.mac));
   }
 
   async deleteFlows(addresses: readonly Address[]): Promise<number> {
@@ -168,6 +171,10 @@ class KernelNetlink implements Netlink {
     await this.#deletions;
     const sockets = [this.#quick, this.#netfilter, this.#slow, this.#slowNetfilter];
     for (const socket of sockets) await socket.close();
+  }
+
+  protected quickSocket(): Promise<Requests> {
+    return this.#quick.get();
   }
 
   async #openThreaded(protocol: number): Promise<Requests> {

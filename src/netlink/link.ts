@@ -1,4 +1,4 @@
-import type { Link, VethSpec } from './port.js';
+import type { Link, LinkChange, VethSpec } from './port.js';
 import type { NetlinkRequest } from './request.js';
 import {
   bytesAttribute,
@@ -15,6 +15,7 @@ import {
   textOf,
   type Message,
 } from './wire.js';
+import { decodeVxlan } from './vxlan.js';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -22,19 +23,19 @@ const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 
 const IFINFO_SIZE = 16;
-const IFF_UP = 0x1;
+export const IFF_UP = 0x1;
 const IFF_LOWER_UP = 0x1_0000;
 
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINKINFO = 18;
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+export const IFLA_LINKINFO = 18;
 const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_NUM_TX_QUEUES = 31;
 const IFLA_NUM_RX_QUEUES = 32;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 /** Statistics are most of a link message, and nobody here reads them. */
 const RTEXT_FILTER_SKIP_STATS = 8;
@@ -87,11 +88,8 @@ export function listLinksRequest(): NetlinkRequest {
   };
 }
 
-export function setLinkRequest(
-  index: number,
-  change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number },
-): NetlinkRequest {
-  const { up, group, mtu } = change;
+export function setLinkRequest(index: number, change: LinkChange): NetlinkRequest {
+  const { up, group, mtu, mac } = change;
   return {
     what: `cannot change link ${index}`,
     type: RTM_SETLINK,
@@ -99,6 +97,7 @@ export function setLinkRequest(
       linkHeader(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP),
       ...(group === undefined ? [] : [numberAttribute(IFLA_GROUP, group)]),
       ...(mtu === undefined ? [] : [numberAttribute(IFLA_MTU, mtu)]),
+      ...(mac === undefined ? [] : [bytesAttribute(IFLA_ADDRESS, macBytes(mac))]),
     ],
   };
 }
@@ -125,20 +124,24 @@ export function decodeLink(message: Message): Link | undefined {
   const flags = body.readUInt32LE(8);
   const attributes = decodeAttributes(body, IFINFO_SIZE, wanted);
   const info = attributes.get(IFLA_LINKINFO);
+  const details = info === undefined ? undefined : decodeAttributes(info);
+  const kind = textOf(details?.get(IFLA_INFO_KIND));
+  const vxlan = kind === 'vxlan' ? decodeVxlan(details?.get(IFLA_INFO_DATA)) : undefined;
   return {
     index: body.readInt32LE(4),
     name: textOf(attributes.get(IFLA_IFNAME)),
-    kind: info === undefined ? '' : textOf(decodeAttributes(info).get(IFLA_INFO_KIND)),
+    kind,
     mac: macText(attributes.get(IFLA_ADDRESS)),
     mtu: numberOf(attributes.get(IFLA_MTU)) ?? 0,
     up: (flags & IFF_UP) !== 0,
     running: (flags & IFF_LOWER_UP) !== 0,
     group: numberOf(attributes.get(IFLA_GROUP)) ?? 0,
+    ...(vxlan === undefined ? {} : { vxlan }),
   };
 }
 
 /** struct ifinfomsg: flags count only where `change` has their bit. */
-function linkHeader(index = 0, flags = 0, change = 0): Buffer {
+export function linkHeader(index = 0, flags = 0, change = 0): Buffer {
   const header = Buffer.alloc(IFINFO_SIZE);
   header.writeInt32LE(index, 4);
   header.writeUInt32LE(flags, 8);

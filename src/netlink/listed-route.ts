@@ -29,6 +29,7 @@ export function asListed(route: Route): Route {
       ? { interfaceIndex: route.interfaceIndex }
       : {}),
     ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
+    ...(route.onlink === true ? { onlink: true } : {}),
     ...(metric === undefined ? {} : { metric }),
   };
 }

@@ -1,12 +1,16 @@
 import { ENODEV, faultOfErrno } from './errno.js';
 import { routeKey } from './listed-route.js';
-import type { KernelEvent, Link, LinkAddress, Route } from './port.js';
+import { MemoryCalls } from './memory-calls.js';
+import { MemoryNeighbours } from './memory-neighbours.js';
+import type { KernelEvent, Link, LinkAddress, LinkChange, Route, VxlanTraits } from './port.js';
 
 /**
  * The tables of a kernel that is only memory, and what other programs and Docker do to it behind our
  * back. Telling the listeners is part of each change.
  */
-export class MemoryKernel {
+export class MemoryKernel extends MemoryCalls {
+  /** Neighbours and forwarding entries of all links. */
+  readonly entries = new MemoryNeighbours();
   protected readonly linksTable = new Map<number, Link>();
   /** Index → index of the other end, while both are in this namespace. */
   protected readonly peersTable = new Map<number, number>();
@@ -16,11 +20,19 @@ export class MemoryKernel {
   #nextIndex = 1;
 
   constructor() {
+    super();
     this.addLink({ name: 'lo', kind: '', mac: '00:00:00:00:00:00', mtu: 65_536, up: true });
   }
 
   /** A link that another program made; down unless told. */
-  addLink(link: { name: string; kind?: string; mac?: string; mtu?: number; up?: boolean }): Link {
+  addLink(link: {
+    name: string;
+    kind?: string;
+    mac?: string;
+    mtu?: number;
+    up?: boolean;
+    vxlan?: VxlanTraits;
+  }): Link {
     const index = this.#nextIndex;
     this.#nextIndex += 1;
     const up = link.up ?? false;
@@ -33,6 +45,7 @@ export class MemoryKernel {
       up,
       running: up && link.kind !== 'veth',
       group: 0,
+      ...(link.vxlan === undefined ? {} : { vxlan: link.vxlan }),
     };
     this.linksTable.set(index, made);
     this.emit({ type: 'link', link: made, removed: false });
@@ -78,15 +91,13 @@ export class MemoryKernel {
     return [...this.linksTable.values()].find((link) => link.name === name);
   }
 
-  protected changeLink(
-    index: number,
-    change: { up?: boolean; group?: number; mtu?: number },
-  ): void {
-    const { up, group, mtu } = change;
+  protected changeLink(index: number, change: LinkChange): void {
+    const { up, group, mtu, mac } = change;
     this.#update(index, {
       ...(up === undefined ? {} : { up }),
       ...(group === undefined ? {} : { group }),
       ...(mtu === undefined ? {} : { mtu }),
+      ...(mac === undefined ? {} : { mac }),
     });
     if (up === false) this.dropRoutes((route) => route.interfaceIndex === index);
     const peer = this.peersTable.get(index);
@@ -113,6 +124,7 @@ export class MemoryKernel {
       this.emit({ type: 'address', address, removed: true });
     }
     this.linksTable.delete(index);
+    this.entries.forget(index);
     const peer = this.peersTable.get(index);
     this.peersTable.delete(index);
     if (peer !== undefined) this.peersTable.delete(peer);

@@ -1,10 +1,18 @@
-import { Fault } from '../base/fault.js';
 import type { Address, Family } from '../model/index.js';
 import { checkLinkName, checkMac } from './link-name.js';
 import { EEXIST, ENETDOWN, ENODEV, faultOfErrno } from './errno.js';
 import { asListed, hasDevice, routeKey } from './listed-route.js';
-import { MemoryKernel } from './memory-kernel.js';
-import type { KernelEvent, Link, LinkAddress, Netlink, Route, VethSpec } from './port.js';
+import type { Operation } from './memory-calls.js';
+import { MemoryTunnels, sameAddress } from './memory-tunnels.js';
+import type {
+  KernelEvent,
+  Link,
+  LinkAddress,
+  LinkChange,
+  Netlink,
+  Route,
+  VethSpec,
+} from './port.js';
 
 /** A flow of the twin's conntrack table. */
 export interface MemoryFlow {
@@ -12,31 +20,17 @@ export interface MemoryFlow {
   readonly replySource: Address;
 }
 
-export interface MemoryNeighbour {
-  readonly index: number;
-  readonly address: Address;
-  readonly mac: string;
-}
-
-type Operation = Exclude<keyof Netlink, 'monitor' | 'close'>;
-
 /**
  * A kernel without a kernel, for tests: the same answers and faults as the real one for what the
  * port can ask (test/fixtures/netlink-contract.ts holds both to it). It makes no connected routes
  * for addresses. What it inherits is what other programs and Docker do behind our back.
  */
-export class MemoryNetlink extends MemoryKernel implements Netlink {
-  /** Entries written by replaceNeighbour, in order of writing. */
-  readonly neighbours: MemoryNeighbour[] = [];
+export class MemoryNetlink extends MemoryTunnels implements Netlink {
   /** Flows that deleteFlows finds. */
   readonly flows: MemoryFlow[] = [];
-  /** Names of the port's methods in order of call. */
-  readonly calls: Operation[] = [];
-  readonly #failures = new Map<Operation, Fault[]>();
-  #closed = false;
 
   async createVeth(spec: VethSpec): Promise<{ readonly hostIndex: number }> {
-    this.#enter('createVeth');
+    this.enter('createVeth');
     for (const name of [spec.host.name, spec.peer.name]) {
       checkLinkName(name);
       const what = `cannot create veth ${name}`;
@@ -55,20 +49,17 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
   }
 
   async linkByName(name: string): Promise<Link | undefined> {
-    this.#enter('linkByName');
+    this.enter('linkByName');
     return this.findLink(name);
   }
 
   async links(): Promise<readonly Link[]> {
-    this.#enter('links');
+    this.enter('links');
     return [...this.linksTable.values()];
   }
 
-  async setLink(
-    index: number,
-    change: { up?: boolean; group?: number; mtu?: number },
-  ): Promise<void> {
-    this.#enter('setLink');
+  async setLink(index: number, change: LinkChange): Promise<void> {
+    this.enter('setLink');
     if (!this.linksTable.has(index)) throw faultOfErrno(`cannot change link ${index}`, ENODEV);
     this.changeLink(index, change);
   }
@@ -76,19 +67,19 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
   async deleteLinks(
     links: readonly { readonly index: number; readonly name: string }[],
   ): Promise<void> {
-    this.#enter('deleteLinks');
+    this.enter('deleteLinks');
     for (const { index, name } of links) {
       if (this.linksTable.get(index)?.name === name) this.removeLink(name);
     }
   }
 
   async addresses(): Promise<readonly LinkAddress[]> {
-    this.#enter('addresses');
+    this.enter('addresses');
     return [...this.addressesTable];
   }
 
   async addAddress(index: number, address: Address, prefix: number): Promise<void> {
-    this.#enter('addAddress');
+    this.enter('addAddress');
     const what = `cannot add ${address}/${prefix}`;
     if (!this.linksTable.has(index)) throw faultOfErrno(what, ENODEV);
     const entry: LinkAddress = { index, address, prefix };
@@ -99,12 +90,16 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
   }
 
   async routes(family: Family): Promise<readonly Route[]> {
-    this.#enter('routes');
+    this.enter('routes');
     return [...this.routesTable.values()].filter((route) => route.destination.family === family);
   }
 
   async replaceRoute(route: Route): Promise<void> {
-    this.#enter('replaceRoute');
+    await this.#setRoute('replaceRoute', route);
+  }
+
+  async #setRoute(operation: Operation, route: Route): Promise<void> {
+    this.enter(operation);
     const what = `cannot set route ${route.destination}`;
     if (hasDevice(route.type)) {
       const link = this.linksTable.get(route.interfaceIndex ?? 0);
@@ -116,8 +111,16 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
     this.emit({ type: 'route', route: listed, removed: false });
   }
 
+  async addRoute(route: Route): Promise<void> {
+    if (this.routesTable.has(routeKey(route))) {
+      this.enter('addRoute');
+      throw faultOfErrno(`cannot set route ${route.destination}`, EEXIST);
+    }
+    await this.#setRoute('addRoute', route);
+  }
+
   async deleteRoute(route: Route): Promise<void> {
-    this.#enter('deleteRoute');
+    this.enter('deleteRoute');
     const found = this.routesTable.get(routeKey(route));
     if (found === undefined || found.protocol !== route.protocol) return;
     const elsewhere =
@@ -127,19 +130,8 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
     if (!elsewhere) this.dropRoutes((other) => other === found);
   }
 
-  async replaceNeighbour(entry: MemoryNeighbour): Promise<void> {
-    this.#enter('replaceNeighbour');
-    checkMac(entry.mac);
-    if (!this.linksTable.has(entry.index))
-      throw faultOfErrno(`cannot set neighbour ${entry.address}`, ENODEV);
-    const at = this.neighbours.findIndex(
-      (other) => other.index === entry.index && other.address.equals(entry.address),
-    );
-    this.neighbours.splice(at < 0 ? this.neighbours.length : at, 1, entry);
-  }
-
   async deleteFlows(addresses: readonly Address[]): Promise<number> {
-    this.#enter('deleteFlows');
+    this.enter('deleteFlows');
     const before = this.flows.length;
     const kept = this.flows.filter(
       (flow) =>
@@ -152,7 +144,7 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
   }
 
   async flowSources(): Promise<ReadonlySet<string>> {
-    this.#enter('flowSources');
+    this.enter('flowSources');
     const sources = this.flows.flatMap((flow) => [flow.originalSource, flow.replySource]);
     return new Set(sources.map(String));
   }
@@ -164,21 +156,8 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.closed = true;
     this.listeners.clear();
-  }
-
-  /** The next call of this method rejects with the fault; several are used up in order. */
-  failNext(operation: Operation, fault: Fault): void {
-    this.#failures.set(operation, [...(this.#failures.get(operation) ?? []), fault]);
-  }
-
-  #enter(operation: Operation): void {
-    this.calls.push(operation);
-    if (this.#closed)
-      throw new Fault('unavailable', 'the netlink socket is closed', { reason: 'closed' });
-    const fault = this.#failures.get(operation)?.shift();
-    if (fault !== undefined) throw fault;
   }
 }
 
@@ -188,10 +167,4 @@ export function createMemoryNetlink(): MemoryNetlink {
 
 function macOf(mac: string | undefined): { mac?: string } {
   return mac === undefined ? {} : { mac };
-}
-
-function sameAddress(one: LinkAddress, other: LinkAddress): boolean {
-  return (
-    one.index === other.index && one.prefix === other.prefix && one.address.equals(other.address)
-  );
 }

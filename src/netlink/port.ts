@@ -12,6 +12,28 @@ export interface Link {
   /** IFF_LOWER_UP: carrier. */
   readonly running: boolean;
   readonly group: number;
+  /** Of VXLAN devices. */
+  readonly vxlan?: VxlanTraits;
+}
+
+/** What makes a VXLAN device; none of it can be changed in place. */
+export interface VxlanTraits {
+  /** The network identifier, VNI. */
+  readonly id: number;
+  /** UDP port. */
+  readonly port: number;
+  /** Source of the outer packets. */
+  readonly local?: Address;
+  /** The device that outer packets leave by; 0 for whichever the route says. */
+  readonly linkIndex: number;
+  /** Learns addresses from what arrives. */
+  readonly learning: boolean;
+}
+
+export interface VxlanSpec extends VxlanTraits {
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
 }
 
 export interface VethSpec {
@@ -37,7 +59,29 @@ export interface Route {
   /** Undefined for blackholes. */
   readonly interfaceIndex?: number;
   readonly gateway?: Address;
+  /** The gateway is taken to be on the link, whatever the addresses there say. */
+  readonly onlink?: boolean;
   readonly metric?: number;
+}
+
+/** Whose MAC an address on the link has. */
+export interface Neighbour {
+  readonly address: Address;
+  readonly mac: string;
+}
+
+/** To which host a VXLAN device sends what goes to a MAC. */
+export interface ForwardingEntry {
+  readonly mac: string;
+  readonly destination: Address;
+}
+
+/** What a change of a link may say. */
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly group?: number;
+  readonly mtu?: number;
+  readonly mac?: string;
 }
 
 export type KernelEvent =
@@ -50,20 +94,40 @@ export type KernelEvent =
 /** Our mark on every route that we program (product.md §4). */
 export const ROUTE_PROTOCOL = 80;
 
+/** What tunnels to other hosts need. */
+export interface TunnelNetlink {
+  /** Creates it, up. `exists` when the name, or the port and VNI, are taken. */
+  createVxlan(spec: VxlanSpec): Promise<{ readonly index: number }>;
+  /** Makes an IPIP device that sends to whatever a route names. `exists` when it is there, `unsupported` without the kernel's module. */
+  createIpip(name: string): Promise<void>;
+  /** An absent address is no error. */
+  removeAddress(index: number, address: Address, prefix: number): Promise<void>;
+  /** Permanent neighbours and forwarding entries of a VXLAN device. */
+  tunnelEntries(index: number): Promise<{
+    readonly neighbours: readonly Neighbour[];
+    readonly forwarding: readonly ForwardingEntry[];
+  }>;
+  /** Permanent neighbour entry. */
+  replaceNeighbour(entry: Neighbour & { readonly index: number }): Promise<void>;
+  /** An absent one is no error. */
+  deleteNeighbour(entry: Neighbour & { readonly index: number }): Promise<void>;
+  /** Permanent; the only destination of this MAC. */
+  replaceForwarding(entry: ForwardingEntry & { readonly index: number }): Promise<void>;
+  /** An absent one is no error. */
+  deleteForwarding(entry: ForwardingEntry & { readonly index: number }): Promise<void>;
+}
+
 /**
  * Links, addresses, routes, neighbours and conntrack of the namespace the process runs in.
  * Faults: `exists`, `not-found` (both by meaning, e.g. ENODEV, ESRCH), `refused` (EPERM),
  * `unsupported` (EOPNOTSUPP), `unavailable` (socket gone), `internal` for other errno, with `details.errno`.
  */
-export interface Netlink {
+export interface Netlink extends TunnelNetlink {
   /** Creates both ends with one queue each; the host end is up. `exists` when either name is taken. */
   createVeth(spec: VethSpec): Promise<{ readonly hostIndex: number }>;
   linkByName(name: string): Promise<Link | undefined>;
   links(): Promise<readonly Link[]>;
-  setLink(
-    index: number,
-    change: { readonly up?: boolean; readonly group?: number; readonly mtu?: number },
-  ): Promise<void>;
+  setLink(index: number, change: LinkChange): Promise<void>;
   /**
    * Deletes pairs, off the event loop, at most 60 in one kernel request; `names` guards each index:
    * an index whose link now has another name is left alone. Absent links count as deleted.
@@ -74,14 +138,10 @@ export interface Netlink {
   routes(family: Family): Promise<readonly Route[]>;
   /** Creates, or replaces the route of the same destination and metric. */
   replaceRoute(route: Route): Promise<void>;
+  /** Creates; `exists` when there is a route of the same destination and metric, whoever made it. */
+  addRoute(route: Route): Promise<void>;
   /** Deletes by destination, metric and interface; an absent route is no error. */
   deleteRoute(route: Route): Promise<void>;
-  /** Permanent neighbour entry. */
-  replaceNeighbour(entry: {
-    readonly index: number;
-    readonly address: Address;
-    readonly mac: string;
-  }): Promise<void>;
   /** Deletes every conntrack flow whose original or reply source is one of the addresses; none found is success. Never flushes the table. */
   deleteFlows(addresses: readonly Address[]): Promise<number>;
   /** Original and reply source, as text, of every conntrack flow. Walks the table off the event loop, 10 ms and more. */

@@ -7,6 +7,7 @@ import {
   bytesAttribute,
   decodeAttributes,
   NLM_F_CREATE,
+  NLM_F_EXCL,
   NLM_F_REPLACE,
   numberAttribute,
   numberOf,
@@ -27,6 +28,7 @@ const RTA_PRIORITY = 6;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
 const RTM_F_CLONED = 0x200;
+const RTNH_F_ONLINK = 4;
 /** In a delete: whatever the scope. */
 const SCOPE_NOWHERE = 255;
 
@@ -50,10 +52,18 @@ export function listRoutesRequest(family: Family): NetlinkRequest {
 }
 
 export function replaceRouteRequest(route: Route): NetlinkRequest {
+  return newRouteRequest(route, NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+export function addRouteRequest(route: Route): NetlinkRequest {
+  return newRouteRequest(route, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+function newRouteRequest(route: Route, flags: number): NetlinkRequest {
   return {
     what: `cannot set route ${route.destination}`,
     type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    flags,
     parts: [
       routeHeader(route, scopes[route.scope], types[route.type]),
       ...keyAttributes(route),
@@ -97,6 +107,7 @@ export function decodeRoute(message: Message): Route | undefined {
     // IPv6 lists blackholes on lo, where nobody put them.
     ...(device === undefined || !hasDevice(routeType) ? {} : { interfaceIndex: device }),
     ...(gateway === undefined ? {} : { gateway }),
+    ...((body.readUInt32LE(8) & RTNH_F_ONLINK) === 0 ? {} : { onlink: true }),
     ...(metric === 0 ? {} : { metric }),
   };
 }
@@ -109,6 +120,7 @@ function routeHeader(route: Route, scope: number, type: number): Buffer {
   header.writeUInt8(route.protocol, 5);
   header.writeUInt8(scope, 6);
   header.writeUInt8(type, 7);
+  header.writeUInt32LE(route.onlink === true ? RTNH_F_ONLINK : 0, 8);
   return header;
 }
 

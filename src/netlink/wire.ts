@@ -103,6 +103,18 @@ export function numberAttribute(type: number, value: number): Buffer {
   return bytesAttribute(type, bytes);
 }
 
+/** A number of one byte. */
+export function byteAttribute(type: number, value: number): Buffer {
+  return bytesAttribute(type, Buffer.of(value));
+}
+
+/** A number of two bytes in network order, as ports are. */
+export function portAttribute(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytesAttribute(type, bytes);
+}
+
 export function textAttribute(type: number, value: string): Buffer {
   return bytesAttribute(type, Buffer.from(`${value}\0`));
 }

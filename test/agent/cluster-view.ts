@@ -18,6 +18,9 @@ function createView(): { view: ClusterView; told: string[] } {
       told.push(`endpoint ${key.split('/').at(-1)} ${endpoint?.node ?? 'gone'}`),
     onPools: (pools) => told.push(`pools ${[...pools.values()].map(({ cidr }) => cidr).join(' ')}`),
     onNodes: (nodes) => told.push(`nodes ${[...nodes.values()].map(({ name }) => name).join(' ')}`),
+    onNode: (name, node) => void told.push(`node ${name} ${node === undefined ? 'gone' : 'set'}`),
+    onAffinity: (node, block, confirmed) => void told.push(`block ${block} ${node} ${confirmed}`),
+    onFelix: (name, felix) => void told.push(`felix ${name} ${felix?.vxlanPort ?? 'gone'}`),
     onInSync: () => told.push('in sync'),
   };
   return { view: new ClusterView(listener, silentLog), told };
@@ -67,4 +70,37 @@ t.test('what cannot be read counts as absent and is named', async (t) => {
   t.equal(told.at(-1), 'profile net1 set');
   view.onChange(keys.pool, undefined);
   t.same(view.unreadable, {});
+});
+
+t.test('claims on blocks and settings of the agent are told one by one', async (t) => {
+  const { view, told } = createView();
+  view.onSnapshot(new Map());
+  told.length = 0;
+  const put = (key: string, value: string): void =>
+    view.onChange(key, { key, value, revision: 2n });
+  const block = '/calico/ipam/v2/host/node2/ipv4/block/10.1.0.64-26';
+  put(block, '{"state":"pending","deleted":false}');
+  put(block, '{"state":"confirmed","deleted":false}');
+  put('/calico/ipam/v2/host/node2/ipv6/block/fd00::40-122', '');
+  put(block, '{"state":"pendingDeletion","deleted":false}');
+  view.onChange(block, undefined);
+  put('/calico/ipam/v2/host/node2', '{}');
+  put(block, 'nonsense');
+  t.same(told, [
+    'block 10.1.0.64/26 node2 false',
+    'block 10.1.0.64/26 node2 true',
+    'block fd00::40/122 node2 true',
+    'block 10.1.0.64/26 node2 false',
+    'block 10.1.0.64/26 node2 false',
+    'block 10.1.0.64/26 node2 false',
+  ]);
+  t.match(Object.keys(view.unreadable), [block]);
+  told.length = 0;
+  const felix = resourceKey('felixconfigurations', 'node.node1');
+  put(
+    felix,
+    '{"kind":"FelixConfiguration","metadata":{"name":"node.node1"},"spec":{"vxlanPort":1}}',
+  );
+  view.onChange(felix, undefined);
+  t.same(told, ['felix node.node1 1', 'felix node.node1 gone']);
 });

@@ -29,6 +29,14 @@ t.test(
       existsSync(join(tree, 'usr/lib/calico-libnetwork/node_modules/fastify')),
       'bundled, not shipped',
     );
+    for (const dropIn of [
+      'NetworkManager/conf.d/50-calico.conf',
+      'systemd/networkd.conf.d/50-calico.conf',
+      'firewalld/services/calico.xml',
+      'firewalld/zones/calico.xml',
+    ]) {
+      t.ok(existsSync(join(tree, 'usr/lib', dropIn)), dropIn);
+    }
     const host = await startLabHost('packaged');
     t.teardown(() => host.stop());
     t.match(

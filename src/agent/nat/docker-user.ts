@@ -53,14 +53,52 @@ export async function ensureForwardAccepts(
   return chain === 'FORWARD' ? 'forward' : 'docker-user';
 }
 
+/** A packet for the host itself that our table takes from a known host. */
+export interface HostOpening {
+  /** iptables' words, such as `-p udp --dport 4789`. */
+  readonly match: readonly string[];
+}
+
+/** Whether the openings are in INPUT. */
+export type InputState =
+  /** Nothing in INPUT drops anything. */
+  'not-needed' | 'kept' | 'no-iptables';
+
+/**
+ * The host's own firewall may drop what other hosts send into our tunnels. Our table has judged these packets before
+ * and marked those of known hosts; one accept per opening for packets with the mark stands first in INPUT, when
+ * INPUT is not empty and open anyway.
+ */
+export async function ensureInputAccepts(
+  family: Family,
+  openings: readonly HostOpening[],
+  signal?: AbortSignal,
+  run: Run = exec,
+): Promise<InputState> {
+  const call = (...args: readonly string[]): Promise<ExecResult> =>
+    run(PROGRAMS[family], [...WAIT, ...args], signal === undefined ? {} : { signal });
+  try {
+    const listed = await call('-S', 'INPUT');
+    if (listed.status !== 0) throw refused(family, listed);
+    if (listed.stdout.trim() === '-P INPUT ACCEPT') return 'not-needed';
+    for (const { match } of openings) {
+      await ensure(family, call, 'INPUT', [...match, ...MARKED]);
+    }
+  } catch (error) {
+    if (isFault(error, 'unavailable') && causeCode(error) === 'ENOENT') return 'no-iptables';
+    throw error;
+  }
+  return 'kept';
+}
+
+const MARKED = [
+  ...['-m', 'mark', '--mark', MARK],
+  ...['-m', 'comment', '--comment', COMMENT],
+  ...['-j', 'ACCEPT'],
+];
+
 function accepts(): string[][] {
-  return (['-i', '-o'] as const).map((side) => [
-    side,
-    'cali+',
-    ...['-m', 'mark', '--mark', MARK],
-    ...['-m', 'comment', '--comment', COMMENT],
-    ...['-j', 'ACCEPT'],
-  ]);
+  return (['-i', '-o'] as const).map((side) => [side, 'cali+', ...MARKED]);
 }
 
 async function ensure(
@@ -82,7 +120,7 @@ function refused(family: Family, result: ExecResult): Fault {
   const text = result.stderr.trim().split('\n', 1)[0] ?? '';
   return new Fault(
     'unavailable',
-    `${PROGRAMS[family]} refused the accepts for forwarded container traffic: ${text === '' ? `status ${result.status}` : text}`,
+    `${PROGRAMS[family]} refused the accepts for container traffic: ${text === '' ? `status ${result.status}` : text}`,
     { reason: 'iptables' },
   );
 }

@@ -1,5 +1,10 @@
+export * from './cluster-routes.js';
 export * from './desired-routes.js';
 export * from './host-settings.js';
 export * from './proc-sys.js';
+export * from './remote-route-keeper.js';
+export { type RouteDevices } from './remote-routes.js';
 export * from './route-keeper.js';
+export { type RouteObstacle, type RouteProblem } from './route-obstacles.js';
 export type { RoutedEndpoint } from './wanted-routes.js';
+export * from './route-target.js';

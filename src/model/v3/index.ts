@@ -14,6 +14,7 @@ export * from './resource.js';
 export * from './rule-checks.js';
 export * from './rule-shape.js';
 export * from './stored-cluster.js';
+export * from './stored-felix-configuration.js';
 export * from './stored-host-endpoint.js';
 export * from './stored-ip-pool.js';
 export * from './stored-network-set.js';

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { isObject, type JsonObject } from './json.js';
 import type { Kind } from './kind.js';
 import { clusterInformationKind } from './kind-cluster-information.js';
+import { felixConfigurationKind } from './kind-felix-configuration.js';
 import { globalNetworkPolicyKind } from './kind-global-network-policy.js';
 import { globalNetworkSetKind } from './kind-global-network-set.js';
 import { hostEndpointKind } from './kind-host-endpoint.js';
@@ -23,6 +24,7 @@ import { checkEnums, keepUnknown, onlyKnown, readShape, unknownField } from './s
 /** Every kind that the command line can show and write; a new kind is one file and one line here. */
 export const kinds: readonly Kind[] = [
   clusterInformationKind,
+  felixConfigurationKind,
   globalNetworkPolicyKind,
   globalNetworkSetKind,
   hostEndpointKind,

@@ -54,6 +54,8 @@ export function toNode(resource: Resource): Node {
     ...text('ipv4IpipTunnelAddress', bgp, 'ipv4IPIPTunnelAddr'),
     ...text('ipv4VxlanTunnelAddress', spec, 'ipv4VXLANTunnelAddr'),
     ...text('ipv6VxlanTunnelAddress', spec, 'ipv6VXLANTunnelAddr'),
+    ...text('vxlanTunnelMac', spec, 'vxlanTunnelMACAddr'),
+    ...text('vxlanTunnelMacV6', spec, 'vxlanTunnelMACAddrV6'),
   };
 }
 

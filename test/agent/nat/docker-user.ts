@@ -1,5 +1,9 @@
 import t from 'tap';
-import { ensureForwardAccepts, type Run } from '../../../src/agent/nat/index.js';
+import {
+  ensureForwardAccepts,
+  ensureInputAccepts,
+  type Run,
+} from '../../../src/agent/nat/index.js';
 import { exec, Fault } from '../../../src/base/index.js';
 
 /** An iptables that answers by the beginning of its arguments; everything else succeeds. */
@@ -65,10 +69,27 @@ t.test('what iptables refuses is told', async (t) => {
     'iptables -I': { status: 4, stderr: 'another app holds the lock\n' },
   });
   await t.rejects(ensureForwardAccepts(4, undefined, run), {
-    message:
-      'iptables refused the accepts for forwarded container traffic: another app holds the lock',
+    message: 'iptables refused the accepts for container traffic: another app holds the lock',
   });
   const late: Run = () =>
     Promise.reject(new Fault('timeout', 'iptables did not finish within its bound'));
   await t.rejects(ensureForwardAccepts(4, undefined, late), { message: /within its bound/ });
+});
+
+t.test('an INPUT chain that may drop gets one accept per opening, first', async (t) => {
+  const openings = [{ match: ['-p', 'udp', '--dport', '4789'] }, { match: ['-p', '4'] }];
+  const open = fakeIptables({ 'iptables -S INPUT': { status: 0, stdout: '-P INPUT ACCEPT\n' } });
+  t.equal(await ensureInputAccepts(4, openings, undefined, open.run), 'not-needed');
+  const shut = fakeIptables({
+    'iptables -S INPUT': { status: 0, stdout: '-P INPUT DROP\n-A INPUT -p tcp -j ACCEPT\n' },
+    'iptables -C': { status: 1 },
+  });
+  t.equal(await ensureInputAccepts(4, openings, undefined, shut.run), 'kept');
+  const rule = '-m mark --mark 0x10000/0x10000 -m comment --comment calico-libnetwork -j ACCEPT';
+  t.same(
+    shut.calls.filter((call) => call.includes(' -I ')),
+    [`iptables -I INPUT 1 -p udp --dport 4789 ${rule}`, `iptables -I INPUT 1 -p 4 ${rule}`],
+  );
+  const none: Run = (_, args, options) => exec('no-such-iptables', args, options);
+  t.equal(await ensureInputAccepts(4, openings, undefined, none), 'no-iptables');
 });

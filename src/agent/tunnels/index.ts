@@ -1,0 +1,5 @@
+export { DEFAULT_PORT, type TunnelProblem, type TunnelReason } from './desired-device.js';
+export * from './mtu.js';
+export * from './render-tunnels.js';
+export * from './tunnel-keeper.js';
+export { vtepOf, Vteps, vxlanMacOf, type Vtep } from './vteps.js';

@@ -1,0 +1,92 @@
+import {
+  families,
+  tunnels,
+  type Address,
+  type Family,
+  type TunnelKind,
+} from '../../model/index.js';
+
+/** Everything that tunnels need in the agent's table, besides the sets of the hosts' addresses. */
+export interface TunnelContent {
+  readonly chains: readonly {
+    readonly name: string;
+    readonly hook: string;
+    readonly rules: readonly string[];
+  }[];
+}
+
+export interface TunnelRules {
+  readonly inUse: ReadonlySet<TunnelKind>;
+  readonly port: number;
+  /** This host's own tunnel addresses. */
+  readonly addresses: Readonly<Partial<Record<TunnelKind, Address>>>;
+}
+
+/** The set of the addresses from which other hosts send tunnelled packets. */
+export function hostSet(family: Family): string {
+  return `hosts${family}`;
+}
+
+const PROTOCOL: Readonly<Record<Family, string>> = {
+  4: 'meta nfproto ipv4',
+  6: 'meta nfproto ipv6',
+};
+
+const hook = (type: string, at: string, priority: string): string =>
+  `type ${type} hook ${at} priority ${priority}; policy accept;`;
+
+/**
+ * Tunnelled packets are taken from known hosts only: anybody else could send in what pretends to come from a container
+ * (node-agent §3.3). Those of known hosts carry the accept mark, by which the host's own firewall is told to let them in. Without a tunnel in use its port is anybody's, such as Swarm's. Outer VXLAN packets are not
+ * tracked: each inner flow has a source port of its own. What the host itself sends into a tunnel with another of its
+ * addresses takes the tunnel's, or a strict rp_filter at the other end drops it (§3.6); by `snat`, since `masquerade`
+ * makes the kernel walk its connection table for each interface that goes down.
+ */
+export function renderTunnels({ inUse, port, addresses }: TunnelRules): TunnelContent {
+  const vxlan = families.filter((family) => inUse.has(family === 4 ? 'vxlan4' : 'vxlan6'));
+  const ip = (family: Family): string => (family === 4 ? 'ip' : 'ip6');
+  const judged = [
+    ...vxlan.map((family) => ({ family, match: `udp dport ${port}`, what: 'VXLAN' })),
+    ...(inUse.has('ipip')
+      ? [{ family: 4, match: 'ip protocol 4', what: 'IP in IP' } as const]
+      : []),
+  ].flatMap(({ family, match, what }) => [
+    `${match} ${ip(family)} saddr @${hostSet(family)} meta mark set meta mark | 0x10000 accept`,
+    `${match} ${PROTOCOL[family]} counter drop comment "${what} from an unknown host"`,
+  ]);
+  const untracked = (side: 'saddr' | 'daddr'): string[] =>
+    vxlan.map((family) => `${ip(family)} ${side} @${hostSet(family)} udp dport ${port} notrack`);
+  const sources = [...inUse].sort().flatMap((kind) => {
+    const address = addresses[kind];
+    const { family, device } = tunnels[kind];
+    if (address === undefined) return [];
+    return [
+      `oifname "${device}" ${ip(family)} saddr != ${address} fib saddr type local counter snat ${ip(family)} to ${address} comment "own packets into a tunnel"`,
+    ];
+  });
+  return {
+    chains: [
+      { name: 'tunnel-in', hook: hook('filter', 'input', 'filter - 11'), rules: judged },
+      {
+        name: 'tunnel-raw',
+        hook: hook('filter', 'prerouting', 'raw - 1'),
+        rules: untracked('saddr'),
+      },
+      { name: 'tunnel-out', hook: hook('filter', 'output', 'raw - 1'), rules: untracked('daddr') },
+      { name: 'tunnel-post', hook: hook('nat', 'postrouting', 'srcnat + 11'), rules: sources },
+    ],
+  };
+}
+
+/** What iptables' INPUT has to let in for tunnels in use. */
+export function tunnelOpenings(
+  inUse: ReadonlySet<TunnelKind>,
+  port: number,
+): Readonly<Record<Family, readonly { readonly match: readonly string[] }[]>> {
+  const vxlan = { match: ['-p', 'udp', '--dport', String(port)] };
+  const ipip = { match: ['-p', '4'] };
+  return {
+    4: [...(inUse.has('vxlan4') ? [vxlan] : []), ...(inUse.has('ipip') ? [ipip] : [])],
+    6: inUse.has('vxlan6') ? [vxlan] : [],
+  };
+}

@@ -1,0 +1,51 @@
+import t from 'tap';
+import { renderTunnels, tunnelOpenings } from '../../../src/agent/tunnels/index.js';
+import { Address, type TunnelKind } from '../../../src/model/index.js';
+
+const rulesOf = (
+  kinds: readonly TunnelKind[],
+  addresses: Partial<Record<TunnelKind, string>> = {},
+): Record<string, readonly string[]> => {
+  const parsed = Object.entries(addresses).map(([kind, text]) => [kind, Address.parse(text)]);
+  const { chains } = renderTunnels({
+    inUse: new Set(kinds),
+    port: 4789,
+    addresses: Object.fromEntries(parsed) as Partial<Record<TunnelKind, Address>>,
+  });
+  return Object.fromEntries(chains.map(({ name, rules }) => [name, rules]));
+};
+
+t.test('without tunnels there are no rules: the port may be somebody else’s', async (t) => {
+  t.same(Object.values(rulesOf([])).flat(), []);
+});
+
+t.test('packets are taken from known hosts only', async (t) => {
+  t.same(rulesOf(['vxlan4'])['tunnel-in'], [
+    'udp dport 4789 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'udp dport 4789 meta nfproto ipv4 counter drop comment "VXLAN from an unknown host"',
+  ]);
+  t.same(rulesOf(['ipip', 'vxlan6'])['tunnel-in'], [
+    'udp dport 4789 ip6 saddr @hosts6 meta mark set meta mark | 0x10000 accept',
+    'udp dport 4789 meta nfproto ipv6 counter drop comment "VXLAN from an unknown host"',
+    'ip protocol 4 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'ip protocol 4 meta nfproto ipv4 counter drop comment "IP in IP from an unknown host"',
+  ]);
+});
+
+t.test('the host’s own firewall is asked to let in what is in use', async (t) => {
+  t.same(tunnelOpenings(new Set(['vxlan4', 'ipip']), 8472), {
+    4: [{ match: ['-p', 'udp', '--dport', '8472'] }, { match: ['-p', '4'] }],
+    6: [],
+  });
+});
+
+t.test('what the host sends into a tunnel has its address there', async (t) => {
+  const { 'tunnel-post': rules } = rulesOf(['vxlan4', 'ipip', 'vxlan6'], {
+    vxlan4: '10.1.0.0',
+    ipip: '10.2.0.0',
+  });
+  t.same(rules, [
+    'oifname "tunl0" ip saddr != 10.2.0.0 fib saddr type local counter snat ip to 10.2.0.0 comment "own packets into a tunnel"',
+    'oifname "vxlan.calico" ip saddr != 10.1.0.0 fib saddr type local counter snat ip to 10.1.0.0 comment "own packets into a tunnel"',
+  ]);
+});
