@@ -38,7 +38,7 @@ Examples:
       natOutgoing: true
     EOF
 
-Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool and profile.`,
+Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool, profile and bgpPeer.`,
     );
   }
 }
@@ -54,7 +54,7 @@ function addGet(program: Command, io: Io, finish: Finish): void {
   )
     .argument(
       '[kind]',
-      'ipPool, ipReservation, node, profile, workloadEndpoint, clusterInformation',
+      'ipPool, ipReservation, node, profile, workloadEndpoint, bgpConfiguration, bgpPeer, bgpFilter, clusterInformation',
     )
     .argument('[name...]', 'all when left out')
     .option('-A, --all-namespaces', 'objects of every namespace')

@@ -1,6 +1,6 @@
 import { Fault, messageOf, type LogLevel } from '../base/index.js';
 import { readDatastoreConfig, type DatastoreConfig } from './datastore-config.js';
-import { parseDuration } from './duration.js';
+import { parseDuration } from '../model/index.js';
 import { parseEnvironmentFile } from './environment-file.js';
 import type { ConfigInputs } from './inputs.js';
 import { resolveNodeName, type NodeName } from './node-name.js';

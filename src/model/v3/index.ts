@@ -11,6 +11,8 @@ export * from './registry.js';
 export * from './resource.js';
 export * from './rule-checks.js';
 export * from './rule-shape.js';
+export * from './stored-bgp-filter.js';
+export * from './stored-bgp.js';
 export * from './stored-cluster.js';
 export * from './stored-ip-pool.js';
 export * from './stored-node.js';
