@@ -1,4 +1,4 @@
-import { createAgent, type Agent } from './agent/index.js';
+import { createAgent, type Agent, type BgpHostSettings } from './agent/index.js';
 import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
@@ -134,7 +134,7 @@ async function wire(
     config;
   const node = nodeName.name;
   const agent = createAgent({
-    settings: { nodeName: node, hostReach: config.hostReach },
+    settings: { nodeName: node, hostReach: config.hostReach, bgp: bgpSettings(config, store) },
     netlink,
     nft,
     createSyncer: (parts) => createSyncer({ ...parts, store, clock }),
@@ -200,6 +200,25 @@ async function wire(
     registration,
     nft,
     stop: () => closers.close(log),
+  };
+}
+
+/** What the operator says about BGP, and why there is none where that is so. */
+function bgpSettings(config: DaemonConfig, store: Store): BgpHostSettings {
+  const { runDir, networkingBackend, dataplane, routerId } = config;
+  const disabled =
+    networkingBackend !== 'bird'
+      ? `networkingBackend is ${networkingBackend}`
+      : dataplane === 'external'
+        ? 'dataplane is external: BGP is left to calico-node'
+        : store.type === 'embedded'
+          ? 'the embedded datastore serves this host alone'
+          : undefined;
+  return {
+    ...(disabled === undefined ? {} : { disabled }),
+    ...{ runDir, routerId, bfd: config.bgpBfd },
+    includeFolder: config.bgpIncludeDir,
+    passwordFile: config.bgpPasswordFile,
   };
 }
 

@@ -39,7 +39,7 @@ export function describeDaemon(parts: StatusParts): Record<string, unknown> {
 function describeCore(core: DaemonCore): Record<string, unknown> {
   const { plugin, store, agent, hold, inventory, reconciler, registration, nft } = core;
   const decision = hold.mayAllocate();
-  const { state, lastApplied, policy, routes, forward, decisions, table } = agent.status();
+  const { state, lastApplied, policy, routes, forward, decisions, table, bgp } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
     datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
@@ -74,6 +74,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       forward,
       table,
     },
+    bgp: { ...bgp, sessions: bgp.sessions.map(({ name: _name, ...session }) => session) },
     decisions,
     leftovers: reconciler.report() ?? 'not looked yet',
   };

@@ -1,3 +1,4 @@
+import type { BgpReason, BgpStatus } from './bgp/index.js';
 import type { Loop, PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
 import type { ForwardState } from './nat/index.js';
@@ -17,7 +18,8 @@ export type DecisionReason =
   /** An endpoint of this host that only the store knew, and whose interface is there, is served. */
   | 'endpoint-adopted'
   /** A setting of the host that an operator should look at. */
-  | 'host-setting';
+  | 'host-setting'
+  | BgpReason;
 
 export interface Decision {
   readonly reason: DecisionReason;
@@ -47,6 +49,7 @@ export interface AgentStatus {
   readonly host?: HostSettings;
   /** iptables and ip6tables. */
   readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
+  readonly bgp: BgpStatus;
   readonly decisions: readonly Decision[];
 }
 
@@ -58,7 +61,7 @@ export function describeAgent(
   phase: 'new' | 'started' | 'stopped',
 ): AgentStatus {
   const { table, writer, policy, routes, forward } = wiring;
-  const parts = loop.status();
+  const parts = { ...loop.status(), ...wiring.bgp?.parts };
   return {
     state: stateOf(Object.values(parts), progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
@@ -68,6 +71,7 @@ export function describeAgent(
     routes: routes.status,
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,
+    bgp: wiring.bgp?.status ?? { state: 'off', reason: 'not configured', sessions: [] },
     decisions: decisions(wiring, progress),
   };
 }
@@ -100,5 +104,6 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
     add('interface-down', id, 'its interface is down or gone');
   for (const id of progress.adopted) add('endpoint-adopted', id, 'only the store knew it');
   for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);
+  found.push(...(wiring.bgp?.notes ?? []));
   return found;
 }

@@ -6,4 +6,5 @@ export * from './fault.js';
 export * from './invariant.js';
 export * from './log.js';
 export * from './record-journal.js';
+export * from './supervise.js';
 export * from './unix-socket.js';

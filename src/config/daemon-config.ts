@@ -54,6 +54,10 @@ type Plain = Pick<
   | 'deleteTimeoutMs'
   | 'dataplane'
   | 'networkingBackend'
+  | 'bgpIncludeDir'
+  | 'bgpPasswordFile'
+  | 'bgpBfd'
+  | 'routerId'
   | 'hostReach'
   | 'datastoreType'
 >;
@@ -141,6 +145,11 @@ function felixOf(env: ConfigInputs['env']): Record<string, string> {
   );
 }
 
+const FOLDERS = [
+  ...(['stateDir', 'runDir', 'pluginDir', 'dockerSocket'] as const),
+  ...(['bgpIncludeDir', 'bgpPasswordFile'] as const),
+];
+
 function crossChecks(settings: Settings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const error = (message: string): void => {
@@ -165,7 +174,10 @@ function crossChecks(settings: Settings): ConfigProblem[] {
   if (settings.vethMtu !== 0 && settings.vethMtu < 68) {
     error(`vethMtu must be 0 or at least 68, found ${settings.vethMtu}`);
   }
-  for (const key of ['stateDir', 'runDir', 'pluginDir', 'dockerSocket'] as const) {
+  if (!/^(?:|hash|\d{1,3}(?:\.\d{1,3}){3})$/.test(settings.routerId)) {
+    error(`routerId must be an IPv4 address, hash or empty, found "${settings.routerId}"`);
+  }
+  for (const key of FOLDERS) {
     if (!settings[key].startsWith('/'))
       error(`${key} must be a full path, found "${settings[key]}"`);
   }

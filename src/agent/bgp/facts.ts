@@ -12,13 +12,13 @@ import type {
 /** What the cluster says that BIRD's configuration follows from; the order of nothing in it matters. */
 export interface BgpFacts {
   readonly nodeName: string;
-  readonly nodes: Iterable<Node>;
-  readonly configurations: Iterable<BgpConfiguration>;
-  readonly peers: Iterable<BgpPeer>;
-  readonly filters: Iterable<BgpFilter>;
-  readonly pools: Iterable<IpPool>;
+  readonly nodes: readonly Node[];
+  readonly configurations: readonly BgpConfiguration[];
+  readonly peers: readonly BgpPeer[];
+  readonly filters: readonly BgpFilter[];
+  readonly pools: readonly IpPool[];
   /** Blocks of this host that are surely its own. */
-  readonly blocks: Iterable<Cidr>;
+  readonly blocks: readonly Cidr[];
   /** `name/key` of a secret → password. */
   readonly passwords: ReadonlyMap<string, string>;
 }
@@ -31,8 +31,6 @@ export interface BgpSettings {
   readonly bfd: boolean;
   /** BIRD's log file. */
   readonly logFile: string;
-  /** Configuration files of the operator, read last. */
-  readonly includes: readonly string[];
 }
 
 /** Why BGP is not as it was asked for; the same words in log, status and CLI. */
@@ -56,7 +54,9 @@ export type BgpReason =
   /** A session is not established. */
   | 'bgp-session-down'
   /** A file in bird.d is wrong and is left out. */
-  | 'bgp-include-refused';
+  | 'bgp-include-refused'
+  /** An object cannot be read and counts as absent. */
+  | 'object-unreadable';
 
 export interface BgpNote {
   readonly reason: BgpReason;

@@ -1,9 +1,8 @@
-import { families, type BgpFilter, type Node } from '../../model/index.js';
-import { quotable } from './bird-text.js';
+import { families, type BgpFilter, type Family, type Node } from '../../model/index.js';
 import type { BgpFacts, BgpNote, BgpSettings, Session } from './facts.js';
 import { bgpAddress, BgpConfigurations, clusterId, routerId } from './own-node.js';
 import { filterFunction, renderFilters } from './render-filters.js';
-import { renderInterfaces, renderRoutes } from './render-routes.js';
+import { KERNEL_OPTIONS, renderInterfaces, renderRoutes } from './render-routes.js';
 import { decideSessions } from './sessions.js';
 
 /** More nodes than this in a mesh are better served by reflectors, as Calico's documentation advises. */
@@ -38,10 +37,27 @@ export function renderBgp(facts: BgpFacts, settings: BgpSettings): RenderedBgp |
     ...renderFilters(sessions, filters),
     ...TEMPLATE,
     ...sessions.flatMap((session) => renderSession(session, own, configurations, settings)),
-    ...settings.includes.filter(quotable).map((path) => `include "${path}";`),
     '',
   ].join('\n');
   return { text, sessions, notes: [...notes, ...ownNotes(sessions, filters, meshSize, own)] };
+}
+
+/** The text with files of the operator, read last; their paths are `quotable`. */
+export function withIncludes(text: string, paths: readonly string[]): string {
+  return text + paths.map((path) => `include "${path}";\n`).join('');
+}
+
+/** A configuration that takes everything back that a BIRD of ours may have put into the kernel. */
+export function renderNothing(logFile: string): string {
+  const kernel = (family: Family): string =>
+    `protocol kernel kernel${family} { ${KERNEL_OPTIONS} ipv${family} { import none; export all; }; }`;
+  return [
+    `log "${logFile}" { warning, error, fatal, bug };`,
+    'router id 1.0.0.0;',
+    'protocol device { scan time 2; }',
+    ...families.map(kernel),
+    '',
+  ].join('\n');
 }
 
 function ownNotes(

@@ -9,6 +9,9 @@ const NOT_DIRECT = ['cali*', 'docker*', 'br-*', 'veth*', 'tunl*', 'vxlan*'];
 /** The local preference of Calico's normal route priority, 1024; its nodes take metrics from it. */
 const NORMAL_PREFERENCE = 2_147_483_647 - 1024;
 
+/** Always the same: a kernel protocol with others is begun anew, and forgets which routes are its own. */
+export const KERNEL_OPTIONS = 'learn; persist; scan time 2; merge paths on; graceful restart on;';
+
 /** Which routes go where, both families: the device, direct and kernel protocols and all filters. */
 export function renderInterfaces(configurations: BgpConfigurations, node: string): string[] {
   const ignored = configurations.ignoredInterfacesOf(node).filter(quotable);
@@ -39,7 +42,7 @@ export function renderRoutes(
     '  reject;',
     '}',
     `protocol kernel kernel${family} {`,
-    '  learn; persist; scan time 2; merge paths on; graceful restart on;',
+    `  ${KERNEL_OPTIONS}`,
     `  ipv${family} { import filter calico_from_kernel${family}; export filter calico_to_kernel${family}; };`,
     '}',
     `protocol static blocks${family} {`,
