@@ -18,7 +18,7 @@ export interface BirdProtocol {
 /** A BGP session that Calico's generator or ours has named. */
 export interface BirdSession {
   readonly name: string;
-  /** With a port when the name has one: `192.0.2.1`, `192.0.2.1 port 1790`. */
+  /** `192.0.2.1`, or with a port that is not BGP's own: `192.0.2.1:1790`, `[2001:db8::1]:1790`. */
   readonly peer: string;
   readonly family: 4 | 6;
   readonly type: 'node-to-node mesh' | 'node specific' | 'global';
@@ -67,16 +67,13 @@ export function sessionsOf(protocols: readonly BirdProtocol[]): readonly BirdSes
     const address = match?.[2];
     if (type !== 'BGP' || kind === undefined || address === undefined) return [];
     const family = /^\d{1,3}(?:_\d{1,3}){3}$/.test(address) ? 4 : 6;
-    const peer = address.replaceAll('_', family === 4 ? '.' : ':');
-    const port = match?.[3];
-    return {
-      name,
-      peer: port === undefined ? peer : `${peer} port ${port}`,
-      family,
-      type: kind,
-      state,
-      since,
-      info,
-    };
+    const plain = address.replaceAll('_', family === 4 ? '.' : ':');
+    const peer = withPort(plain, family, match?.[3]);
+    return { name, peer, family, type: kind, state, since, info };
   });
+}
+
+function withPort(address: string, family: 4 | 6, port: string | undefined): string {
+  if (port === undefined || port === '179') return address;
+  return family === 4 ? `${address}:${port}` : `[${address}]:${port}`;
 }

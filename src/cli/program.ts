@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { Fault } from '../base/index.js';
 import { addChanging } from './grammar-changes.js';
+import { addBgp } from './grammar-bgp.js';
 import { addIpam } from './grammar-ipam.js';
 import { addReading, addWriting } from './grammar-objects.js';
 import { configured, subcommand, type Finish, type Options } from './grammar.js';
@@ -35,6 +36,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addReading(program, io, finish);
   addChanging(program, io, finish);
   addIpam(program, io, finish);
+  addBgp(program, io, finish);
   addInformation(program, io, finish);
   return program;
 }

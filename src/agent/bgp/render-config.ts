@@ -104,6 +104,8 @@ function renderGlobals(
   return [
     `log "${settings.logFile}" 1000000 "${settings.logFile}.1" { ${logClasses(severity)} };`,
     ...(['Debug', 'Trace'].includes(severity) ? ['debug protocols { states, events };'] : []),
+    // Times without spaces and fractions, as node status shows them.
+    'timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";',
     `router id ${routerId(own, settings.routerId)};`,
     // With BIRD's own 240 one peer that is down keeps all routes from the kernel that long (node-agent §2.10).
     'graceful restart wait 15;',

@@ -8,6 +8,7 @@
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: client in a rack > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 10.99.1.3;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -108,6 +109,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: every option > configurati
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote, debug, trace };
 debug protocols { states, events };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 27.55.195.126;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -273,6 +275,7 @@ bgp-filter-missing | gone | no such BGPFilter can be read; peers that name it ge
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: IPv6 only, no pool > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 27.55.195.126;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -341,6 +344,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: IPv6 only, no pool > notes
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: mesh > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 172.16.60.215;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -473,6 +477,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: mesh > notes 1`] = `
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: mesh-and-reflector > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 172.16.60.215;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -633,6 +638,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: mesh-and-reflector > notes
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: peers-and-mesh > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 172.16.60.215;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -793,6 +799,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: peers-and-mesh > notes 1`]
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: peers-no-mesh > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 172.16.60.215;
 graceful restart wait 15;
 protocol device { scan time 2; }
@@ -931,6 +938,7 @@ exports[`test/agent/bgp/render-bgp.ts > TAP > golden: peers-no-mesh > notes 1`] 
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: reflector of a rack > configuration 1`] = `
 # Written by calico-libnetwork from the objects in the datastore; changes here are lost.
 log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
 router id 10.99.1.1;
 graceful restart wait 15;
 protocol device { scan time 2; }
