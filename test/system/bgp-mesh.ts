@@ -28,6 +28,12 @@ t.test('three hosts in a mesh', { skip }, async (t) => {
     addresses.push(await host.container(network, `box${at}`));
   }
   await t.test('each host has the blocks of the others', (t) => blocks(t, lab, addresses));
+  await t.test('node status shows the sessions', (t) => nodeStatus(t, lab));
+  await t.test('a killed BIRD loses no packet', (t) => killedBird(t, lab, addresses));
+  await t.test('a restarted daemon finds its BIRD again', (t) =>
+    restartedDaemon(t, lab, addresses),
+  );
+  await t.test('the mesh goes off and on', (t) => meshOffAndOn(t, lab));
 });
 
 async function meshed(t: Test, { hosts }: BgpLab): Promise<void> {
@@ -40,6 +46,110 @@ async function meshed(t: Test, { hosts }: BgpLab): Promise<void> {
     ]);
     t.same(Object.keys(await host.sessions()).sort(), names.sort(), host.host.name);
     t.match((await host.status()).bgp, { state: 'running' });
+  }
+}
+
+async function nodeStatus(t: Test, { hosts }: BgpLab): Promise<void> {
+  const [first] = hosts;
+  const { status, stdout } = await asHost(first, ['node', 'status']);
+  t.equal(status, 0);
+  t.match(stdout, /^Calico process is running\.\n\nIPv4 BGP status\n\+-+/);
+  t.match(
+    stdout,
+    /\| 172\.16\.60\.216 \| node-to-node mesh \| up    \| \d\d:\d\d:\d\d \| Established \|/,
+  );
+  t.match(stdout, /IPv6 BGP status\n\+[^]*\| fd60::217 +\| node-to-node mesh \| up /);
+}
+
+function asHost(host: BgpHost | undefined, args: readonly string[]) {
+  if (host === undefined) throw new Error('no such host');
+  return host.calicoctl(args);
+}
+
+/** Pings every 10 ms while something happens; how many were sent and answered. */
+async function whilePinging(
+  host: BgpHost,
+  address: string,
+  count: number,
+  action: () => Promise<void>,
+): Promise<string> {
+  const pings = host.inside(
+    'box0',
+    'ping',
+    '-i',
+    '0.01',
+    '-c',
+    String(count),
+    '-W',
+    '2',
+    '-q',
+    address,
+  );
+  await action();
+  const { stdout } = await pings;
+  return (
+    /(\d+) packets transmitted, (\d+) received/.exec(stdout)?.slice(1, 3).join(' of ') ?? stdout
+  );
+}
+
+async function killedBird(t: Test, { hosts }: BgpLab, addresses: readonly string[]): Promise<void> {
+  const [first, second] = hosts;
+  if (first === undefined || second === undefined) throw new Error('no hosts');
+  for (const victim of [first, second]) {
+    const before = await victim.birdPid();
+    const answered = await whilePinging(first, addresses[1] ?? '', 400, async () => {
+      await victim.host.must('kill', ['-9', String(before)]);
+      await until(async () => {
+        const now = await victim.birdPid();
+        return now !== undefined && now !== before;
+      }, 'another BIRD');
+      await established(victim, 4);
+    });
+    t.equal(answered, '400 of 400', `${victim.host.name}'s BIRD was killed`);
+    t.match(victim.daemon().log(), '"recover":true', 'its routes were there still');
+  }
+}
+
+async function restartedDaemon(
+  t: Test,
+  { hosts }: BgpLab,
+  addresses: readonly string[],
+): Promise<void> {
+  const [first] = hosts;
+  if (first === undefined) throw new Error('no host');
+  const before = await first.birdPid();
+  const routes = await first.birdRoutes();
+  for (const how of ['kill', 'stop'] as const) {
+    const answered = await whilePinging(first, addresses[1] ?? '', 300, async () => {
+      await first.daemon()[how]();
+      t.equal(await first.birdPid(), before, `BIRD survives a ${how} of the daemon`);
+      await first.restartDaemon();
+      await until(async () => (await first.status()).bgp?.state === 'running', 'BGP to run again');
+    });
+    t.equal(answered, '300 of 300', 'no ping is lost');
+    t.equal(await first.birdPid(), before, 'the same BIRD');
+    t.same(await first.birdRoutes(), routes, 'and the same routes');
+  }
+  // What happens while no daemon is there is made good by the next.
+  await first.daemon().stop();
+  await first.host.must('kill', ['-9', String(before)]);
+  await first.restartDaemon();
+  await established(first, 4);
+  t.same(await first.birdRoutes(), routes, 'also when BIRD died meanwhile');
+}
+
+async function meshOffAndOn(t: Test, { hosts }: BgpLab): Promise<void> {
+  t.equal((await asHost(hosts[0], ['bgp', 'node-mesh', 'off'])).status, 0);
+  for (const host of hosts) {
+    await until(async () => (await host.birdRoutes()).length === 0, 'the routes to vanish');
+    await until(async () => (await host.birdPid()) === undefined, 'BIRD to end');
+    const { bgp } = await host.status();
+    t.match(bgp, { state: 'off', reason: /no other node and no BGPPeer/ });
+  }
+  t.equal((await asHost(hosts[0], ['bgp', 'node-mesh', 'on'])).status, 0);
+  for (const host of hosts) {
+    await established(host, 4);
+    await until(async () => (await host.birdRoutes()).length === 3, 'the routes to return');
   }
 }
 
