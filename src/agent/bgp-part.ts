@@ -26,6 +26,9 @@ export interface BgpPartOptions {
 
 /** How often BIRD is asked for its sessions, and the operator's files are looked at. */
 const LOOK_EVERY_MS = 5000;
+/** While sessions are coming up somebody may be watching, but not for ever. */
+const COMING_UP_MS = 30_000;
+const LOOK_OFTEN_MS = 1000;
 /** A BIRD that lived this long is started again at once when it ends. */
 const GOOD_LIFE_MS = 30_000;
 /** RTPROT_BIRD of the kernel's rtnetlink.h. */
@@ -45,6 +48,8 @@ export class BgpPart {
   #rendered: { readonly key: string; readonly result: RenderedBgp | undefined } | undefined;
   #notes: readonly BgpNote[] = [];
   #pauses = backoff(100, 10_000);
+  #nextLook: NodeJS.Timeout | undefined;
+  #comingUpUntil = 0;
   /** Since when BIRD runs, as far as was seen; monotonic milliseconds. */
   #runsSince: number | undefined;
 
@@ -98,13 +103,11 @@ export class BgpPart {
 
   start(): void {
     this.#loop.mark('bgp');
-    const timer = setInterval(() => this.#loop.mark('bgp'), LOOK_EVERY_MS);
-    timer.unref();
-    this.#timers.add(timer);
   }
 
   /** BIRD goes on. */
   async stop(): Promise<void> {
+    clearTimeout(this.#nextLook);
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#loop.idle();
     this.#keeper.close();
@@ -119,8 +122,22 @@ export class BgpPart {
   }
 
   async #apply(signal: AbortSignal): Promise<void> {
-    await this.#keeper.apply(await this.#wanted(), signal);
+    try {
+      await this.#keeper.apply(await this.#wanted(), signal);
+    } finally {
+      this.#lookAgain(signal);
+    }
     if (this.status.state === 'running') this.#runsSince ??= this.#options.clock.monotonic();
+  }
+
+  #lookAgain(signal: AbortSignal): void {
+    clearTimeout(this.#nextLook);
+    if (signal.aborted) return;
+    const allUp = this.status.sessions.every(({ info }) => info === 'Established');
+    const often = !allUp && this.#options.clock.monotonic() < this.#comingUpUntil;
+    const mark = (): void => this.#loop.mark('bgp');
+    this.#nextLook = setTimeout(mark, often ? LOOK_OFTEN_MS : LOOK_EVERY_MS);
+    this.#nextLook.unref();
   }
 
   async #wanted(): Promise<WantedBgp> {
@@ -149,6 +166,7 @@ export class BgpPart {
       const logFile = this.#keeper.files.log;
       const result = renderBgp(this.view.facts(passwords), { routerId, bfd, logFile });
       this.#rendered = { key, result };
+      this.#comingUpUntil = this.#options.clock.monotonic() + COMING_UP_MS;
     }
     return this.#rendered.result;
   }
@@ -166,6 +184,7 @@ export class BgpPart {
     if (signal.aborted) return;
     const good = clock.monotonic() - (this.#runsSince ?? Infinity) >= GOOD_LIFE_MS;
     this.#runsSince = undefined;
+    this.#comingUpUntil = clock.monotonic() + COMING_UP_MS;
     if (good) this.#pauses = backoff(100, 10_000);
     const pause = good ? 0 : this.#pauses.next().value;
     log.warn({ retryMs: pause }, 'BIRD has ended; starting it again');

@@ -1,12 +1,15 @@
 import t, { type Test } from 'tap';
-import { startBgpLab, type BgpHost, type BgpLab } from '../fixtures/bgp-lab.js';
+import {
+  bgpObstacle,
+  established,
+  startBgpLab,
+  type BgpHost,
+  type BgpLab,
+} from '../fixtures/bgp-lab.js';
 import { fabricAddress } from '../fixtures/fabric.js';
-import { findProgram, labObstacle } from '../fixtures/lab-host.js';
 import { until } from '../fixtures/until.js';
 
-const needed = ['bird', 'birdc', 'etcd'].find((program) => findProgram(program) === undefined);
-const skip = labObstacle() ?? (needed === undefined ? false : `needs the program ${needed}`);
-
+const skip = bgpObstacle() ?? false;
 const network = { prefix: 'b'.repeat(12), subnet: '10.20.0.0/16' };
 const POOLS = `apiVersion: projectcalico.org/v3
 kind: IPPool
@@ -151,17 +154,6 @@ async function meshOffAndOn(t: Test, { hosts }: BgpLab): Promise<void> {
     await established(host, 4);
     await until(async () => (await host.birdRoutes()).length === 3, 'the routes to return');
   }
-}
-
-async function established(host: BgpHost, count: number): Promise<void> {
-  await until(
-    async () => {
-      const infos = Object.values(await host.sessions());
-      return infos.length === count && infos.every((info) => info === 'Established');
-    },
-    `${count} sessions of ${host.host.name}`,
-    20_000,
-  );
 }
 
 async function blocks(t: Test, { hosts }: BgpLab, addresses: readonly string[]): Promise<void> {
