@@ -30,6 +30,9 @@ export interface BgpStatus {
   readonly sessions: readonly BirdSession[];
 }
 
+/** Longer than BIRD waits for its peers after a restart. */
+const WITHDRAWN_MS = 20_000;
+
 export interface BirdKeeperOptions {
   /** The folder of BIRD's configuration, control socket and log. */
   readonly folder: string;
@@ -89,7 +92,7 @@ export class BirdKeeper {
     // A host where nothing is wanted need not have the program.
     const alive = await this.#instance.running();
     if (!alive) this.#told = undefined;
-    if (wanted.type === 'silent') return this.#silence(alive, wanted.why);
+    if (wanted.type === 'silent') return this.#silence(alive, wanted.why, signal);
     if (wanted.type === 'as-before' && !alive && !(await this.#hasConfiguration())) return;
     const program = await this.#findProgram();
     if ('missing' in program) {
@@ -164,26 +167,31 @@ export class BirdKeeper {
     return usable;
   }
 
-  async #silence(alive: boolean, why: string): Promise<void> {
+  async #silence(alive: boolean, why: string, signal: AbortSignal): Promise<void> {
     this.#notes = [];
     if (alive) {
       await writeCandidate(this.files, renderNothing(this.files.log));
       await moveIntoPlace(this.files);
       await this.#instance.configure();
-      await this.#withdrawn();
+      await this.#withdrawn(signal);
       await this.#instance.end();
       this.#told = undefined;
     }
     this.#status = { state: 'off', reason: why, sessions: [] };
   }
 
-  /** Sessions close one by one, and their routes leave the kernel with them. */
-  async #withdrawn(): Promise<void> {
-    for (let waited = 0; waited < 5000; waited += 50) {
-      const left = await showProtocols(this.files.control);
-      if (left.every(({ type }) => type !== 'BGP' && type !== 'Static')) return;
-      await sleep(50);
+  /**
+   * Routes leave the kernel after the sessions; while BIRD recovers from a restart only when it gives up waiting. It
+   * must not end before, for what it leaves behind stays.
+   */
+  async #withdrawn(signal: AbortSignal): Promise<void> {
+    for (let waited = 0; waited < WITHDRAWN_MS; waited += 200) {
+      if (!(await this.#options.hasBirdRoutes())) return;
+      await sleep(200, signal);
     }
+    this.#options.log.warn(
+      'routes of BIRD stay in the kernel: another BIRD may have put them there',
+    );
   }
 
   async #look(version: string): Promise<void> {
