@@ -1,4 +1,5 @@
 import { createAgent, type Agent } from './agent/index.js';
+import { bgpSettings } from './bgp-settings.js';
 import { deadline, Fault, type Clock, type Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
@@ -134,7 +135,7 @@ async function wire(
   const felix = felixFromVariables(config.felix);
   const { hostReach, plainRoutes } = config;
   const agent = createAgent({
-    settings: { nodeName: node, hostReach, plainRoutes, felix },
+    settings: { nodeName: node, hostReach, plainRoutes, felix, bgp: bgpSettings(config, store) },
     onHostChange: () => nodeKeeper.mark(),
     netlink,
     nft,

@@ -40,7 +40,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
   const { plugin, store, agent, hold, inventory, reconciler, nodeKeeper, nft, startAgain } = core;
   const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
-  const { state, lastApplied, policy, routes, remote, tunnels, forward, decisions, table } =
+  const { state, lastApplied, policy, routes, remote, tunnels, bgp, forward, decisions, table } =
     agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
@@ -84,6 +84,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       table,
     },
     tunnels,
+    bgp: { ...bgp, sessions: bgp.sessions.map(({ name: _name, ...session }) => session) },
     decisions,
     leftovers: describeLeftovers(reconciler.report()),
     unprovenLeftovers: reconciler.report()?.unproven ?? [],

@@ -1,5 +1,5 @@
 import { Fault, orAbort } from '../base/index.js';
-import type { Syncer } from '../datastore/index.js';
+import type { SyncListener, Syncer } from '../datastore/index.js';
 import type { Address, LocalEndpoint, Profile } from '../model/index.js';
 import type { KernelEvent } from '../netlink/index.js';
 import { clusterPrefixes } from './cluster-view.js';
@@ -66,8 +66,11 @@ class HostAgent implements Agent {
       () => kernel.close(),
       () => rules.close(),
     );
-    const { view } = this.#wiring;
-    const syncer: Syncer = createSyncer({ prefixes: clusterPrefixes, listener: view, log });
+    const { view, bgp } = this.#wiring;
+    bgp?.start();
+    const prefixes = [...new Set([...clusterPrefixes, ...(bgp?.view.prefixes ?? [])])];
+    const listener = bgp === undefined ? view : tellBoth(view, bgp.view);
+    const syncer: Syncer = createSyncer({ prefixes, listener, log });
     this.#closers.push(() => syncer.stop());
     this.#tick('host', HOST_EVERY_MS, 0);
     const every = this.#options.settings.compareEveryMs ?? COMPARE_EVERY_MS;
@@ -89,7 +92,7 @@ class HostAgent implements Agent {
     this.#phase = 'stopped';
     this.#stopping.abort(new Fault('unavailable', 'the agent is stopping', { reason: 'stopped' }));
     for (const close of this.#closers.splice(0)) close();
-    await this.#loop.idle();
+    await Promise.all([this.#loop.idle(), this.#wiring.bgp?.stop()]);
   }
 
   learnProfile(profile: Profile): void {
@@ -170,4 +173,18 @@ class HostAgent implements Agent {
     next();
     this.#closers.push(() => clearTimeout(timer));
   }
+}
+
+/** One watch for two listeners. */
+function tellBoth(first: SyncListener, second: SyncListener): SyncListener {
+  return {
+    onSnapshot: (all) => {
+      first.onSnapshot(all);
+      second.onSnapshot(all);
+    },
+    onChange: (key, entry) => {
+      first.onChange(key, entry);
+      second.onChange(key, entry);
+    },
+  };
 }

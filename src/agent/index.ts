@@ -1,3 +1,10 @@
 export { createAgent } from './create-agent.js';
-export type { Agent, AgentMeter, AgentOptions, AgentSettings, SyncerFactory } from './ports.js';
+export type {
+  Agent,
+  AgentMeter,
+  AgentOptions,
+  AgentSettings,
+  BgpHostSettings,
+  SyncerFactory,
+} from './ports.js';
 export type { AgentStatus, Decision, DecisionReason } from './status.js';

@@ -40,6 +40,23 @@ export interface AgentSettings {
   readonly plainRoutes?: boolean;
   /** Overrides what the FelixConfigurations say. */
   readonly felix?: FelixConfiguration;
+  /** BGP is left alone altogether when this is left out. */
+  readonly bgp?: BgpHostSettings;
+}
+
+/** What the operator of this host says about BGP. */
+export interface BgpHostSettings {
+  /** Why no BGP is spoken on this host, when that is so. */
+  readonly disabled?: string;
+  /** Folder of BIRD's configuration, control socket and log; a boot empties it. */
+  readonly runDir: string;
+  /** The operator's own files: its `*.conf` are read last. */
+  readonly includeFolder: string;
+  /** YAML with the passwords that BGPPeers refer to; root's alone. */
+  readonly passwordFile: string;
+  /** `hash`, an address, or empty for the node's own. */
+  readonly routerId: string;
+  readonly bfd: boolean;
 }
 
 export interface AgentOptions {

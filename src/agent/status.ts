@@ -1,3 +1,4 @@
+import type { BgpReason, BgpStatus } from './bgp/index.js';
 import type { Loop, PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
 import type { ForwardState, InputState } from './nat/index.js';
@@ -37,7 +38,8 @@ export type DecisionReason =
   /** A tunnel to other hosts does not work, or not wholly. */
   | TunnelReason
   /** A block or address of another host cannot be reached by a route of ours. */
-  | RouteObstacle;
+  | RouteObstacle
+  | BgpReason;
 
 export interface Decision {
   readonly reason: DecisionReason;
@@ -72,6 +74,7 @@ export interface AgentStatus {
   readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
   /** The host's own firewall towards tunnels, where there are tunnels. */
   readonly input: Readonly<Partial<Record<4 | 6, InputState>>>;
+  readonly bgp: BgpStatus;
   readonly decisions: readonly Decision[];
 }
 
@@ -86,7 +89,7 @@ export function describeAgent(
   phase: 'new' | 'started' | 'stopped',
 ): AgentStatus {
   const { table, writer, policy, routes, forward } = wiring;
-  const parts = loop.status();
+  const parts = { ...loop.status(), ...wiring.bgp?.parts };
   return {
     state: stateOf(Object.values(parts), progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
@@ -99,6 +102,7 @@ export function describeAgent(
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,
     input: forward.inputs,
+    bgp: wiring.bgp?.status ?? { state: 'off', reason: 'not configured', sessions: [] },
     decisions: decisions(wiring, progress),
   };
 }
@@ -146,5 +150,6 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
     add(reason, destination, words);
   }
   for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);
+  found.push(...(wiring.bgp?.notes ?? []));
   return found;
 }

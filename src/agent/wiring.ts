@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../base/index.js';
 import type { Address } from '../model/index.js';
 import { AddressGuard } from './address-guard.js';
+import { BgpPart } from './bgp-part.js';
 import { ClusterFeed } from './cluster-feed.js';
 import { ClusterView } from './cluster-view.js';
 import { EndpointBook } from './endpoint-book.js';
@@ -39,6 +40,8 @@ export interface Wiring {
   readonly programmer: LocalProgrammer;
   readonly view: ClusterView;
   readonly forward: ForwardKeeper;
+  /** Has a loop of its own. */
+  readonly bgp: BgpPart | undefined;
 }
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
@@ -95,6 +98,9 @@ export function wireAgent(
     onInSync: () => mark('complete'),
   });
   const view = new ClusterView(feed, log);
+  const bgp =
+    settings.bgp &&
+    new BgpPart({ settings: settings.bgp, nodeName, netlink, log, clock, signal: stopping });
   return {
     clock,
     sys,
@@ -111,5 +117,6 @@ export function wireAgent(
     programmer,
     view,
     forward,
+    bgp,
   };
 }

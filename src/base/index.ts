@@ -8,4 +8,5 @@ export * from './invariant.js';
 export * from './kept-work.js';
 export * from './log.js';
 export * from './record-journal.js';
+export * from './supervise.js';
 export * from './unix-socket.js';

@@ -19,6 +19,7 @@ const io: Io = {
   newUid: randomUUID,
   poolGraceMs: POOL_GRACE_MS,
   openStore: async (options) => (await import('./stores.js')).openStore(inputs, options),
+  showProtocols: async (path) => (await import('../bird/index.js')).showProtocols(path),
   readStatus: async (socket) => (await import('./stores.js')).readStatus(inputs, socket),
 };
 

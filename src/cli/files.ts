@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,6 +14,7 @@ export function systemFiles(stdin: NodeJS.ReadableStream): FileSource {
     readText,
     listManifests,
     readStdin: async () => text(stdin),
+    exists: (path) => existsSync(path),
   };
 }
 

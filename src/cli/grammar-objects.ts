@@ -42,7 +42,7 @@ Examples:
     EOF
 
 Manifests of the first generation (apiVersion: v1) are taken as well: kind ipPool, profile,
-policy and hostEndpoint.`,
+policy, hostEndpoint and bgpPeer.`,
     );
   }
 }
@@ -58,7 +58,7 @@ function addGet(program: Command, io: Io, finish: Finish): void {
   )
     .argument(
       '[kind]',
-      'ipPool, node, profile, networkPolicy, globalNetworkPolicy, tier, networkSet, globalNetworkSet, hostEndpoint, workloadEndpoint, ipReservation, clusterInformation, stagedNetworkPolicy, stagedGlobalNetworkPolicy',
+      'ipPool, ipReservation, node, profile, workloadEndpoint, networkPolicy, globalNetworkPolicy, tier, networkSet, globalNetworkSet, hostEndpoint, bgpConfiguration, bgpPeer, bgpFilter, felixConfiguration, clusterInformation, stagedNetworkPolicy, stagedGlobalNetworkPolicy',
     )
     .argument('[name...]', 'all when left out')
     .option('-A, --all-namespaces', 'objects of every namespace')

@@ -1,3 +1,4 @@
+import type { BirdProtocol } from '../bird/index.js';
 import type { ConfigInputs } from '../config/index.js';
 import type { Store } from '../datastore/index.js';
 
@@ -8,6 +9,7 @@ export interface FileSource {
   /** Paths of the manifests in a folder, sorted; undefined when the path is no folder. */
   listManifests(path: string, recursive: boolean): Promise<readonly string[] | undefined>;
   readStdin(): Promise<string>;
+  exists(path: string): boolean;
 }
 
 /** Everything outside that a command touches; tests pass their own. */
@@ -26,6 +28,8 @@ export interface Io {
   readonly openStore: (options: StoreOptions) => Promise<Store>;
   /** What the daemon of this host says about itself. */
   readonly readStatus: (socket?: string) => Promise<unknown>;
+  /** Protocols of the BIRD that listens at a path; throws `unavailable` when none does. */
+  readonly showProtocols: (path: string) => Promise<readonly BirdProtocol[]>;
   /** Fires when the command shall end. */
   readonly signal?: AbortSignal;
 }

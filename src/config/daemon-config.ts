@@ -1,35 +1,12 @@
 import { Fault, messageOf, type LogLevel } from '../base/index.js';
 import { readDatastoreConfig, type DatastoreConfig } from './datastore-config.js';
-import { parseDuration } from './duration.js';
+import { parseDuration } from '../model/index.js';
 import { parseEnvironmentFile } from './environment-file.js';
 import type { ConfigInputs } from './inputs.js';
 import { resolveNodeName, type NodeName } from './node-name.js';
+import { nodeTexts, type NodeTexts } from './node-texts.js';
 import type { Key, Settings } from './schema.js';
 import { ERU_FILE, readValues, type ConfigProblem } from './values.js';
-
-/** Calico's variables about a default pool, as texts; absent means Calico's default. */
-export interface PoolTexts {
-  readonly cidr?: string;
-  readonly ipip?: string;
-  readonly vxlan?: string;
-  readonly blockSize?: string;
-  readonly nodeSelector?: string;
-  readonly natOutgoing?: string;
-  readonly disableBgpExport?: string;
-}
-
-/** Calico's variables about this node, as texts; the node room understands them. */
-export interface NodeTexts {
-  readonly ip?: string;
-  readonly ip6?: string;
-  readonly as?: string;
-  readonly ipAutodetectionMethod?: string;
-  readonly ip6AutodetectionMethod?: string;
-  readonly noDefaultPools: boolean;
-  readonly ipv4Pool: PoolTexts;
-  readonly ipv6Pool: PoolTexts;
-  readonly checkAddressConflicts: boolean;
-}
 
 type Plain = Pick<
   Settings,
@@ -56,6 +33,10 @@ type Plain = Pick<
   | 'dataplane'
   | 'networkingBackend'
   | 'plainRoutes'
+  | 'bgpIncludeDir'
+  | 'bgpPasswordFile'
+  | 'bgpBfd'
+  | 'routerId'
   | 'hostReach'
   | 'datastoreType'
 >;
@@ -143,6 +124,11 @@ function felixOf(env: ConfigInputs['env']): Record<string, string> {
   );
 }
 
+const FOLDERS = [
+  ...(['stateDir', 'runDir', 'pluginDir', 'dockerSocket'] as const),
+  ...(['bgpIncludeDir', 'bgpPasswordFile'] as const),
+];
+
 function crossChecks(settings: Settings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const error = (message: string): void => {
@@ -167,7 +153,10 @@ function crossChecks(settings: Settings): ConfigProblem[] {
   if (settings.vethMtu !== 0 && settings.vethMtu < 68) {
     error(`vethMtu must be 0 or at least 68, found ${settings.vethMtu}`);
   }
-  for (const key of ['stateDir', 'runDir', 'pluginDir', 'dockerSocket'] as const) {
+  if (!/^(?:|hash|\d{1,3}(?:\.\d{1,3}){3})$/.test(settings.routerId)) {
+    error(`routerId must be an IPv4 address, hash or empty, found "${settings.routerId}"`);
+  }
+  for (const key of FOLDERS) {
     if (!settings[key].startsWith('/'))
       error(`${key} must be a full path, found "${settings[key]}"`);
   }
@@ -199,41 +188,4 @@ function assemble(
 /** Where the daemon listens for calicoctl. */
 export function adminSocketOf(settings: Settings): string {
   return settings.adminSocket === '' ? `${settings.runDir}/admin.sock` : settings.adminSocket;
-}
-
-function nodeTexts(settings: Settings): NodeTexts {
-  return {
-    ...present({
-      ip: settings.ip,
-      ip6: settings.ip6,
-      as: settings.as,
-      ipAutodetectionMethod: settings.ipAutodetectionMethod,
-      ip6AutodetectionMethod: settings.ip6AutodetectionMethod,
-    }),
-    noDefaultPools: settings.noDefaultPools,
-    checkAddressConflicts: settings.checkAddressConflicts,
-    ipv4Pool: present({
-      cidr: settings.ipv4PoolCidr,
-      ipip: settings.ipv4PoolIpip,
-      vxlan: settings.ipv4PoolVxlan,
-      blockSize: settings.ipv4PoolBlockSize,
-      nodeSelector: settings.ipv4PoolNodeSelector,
-      natOutgoing: settings.ipv4PoolNatOutgoing,
-      disableBgpExport: settings.ipv4PoolDisableBgpExport,
-    }),
-    ipv6Pool: present({
-      cidr: settings.ipv6PoolCidr,
-      vxlan: settings.ipv6PoolVxlan,
-      blockSize: settings.ipv6PoolBlockSize,
-      nodeSelector: settings.ipv6PoolNodeSelector,
-      natOutgoing: settings.ipv6PoolNatOutgoing,
-      disableBgpExport: settings.ipv6PoolDisableBgpExport,
-    }),
-  };
-}
-
-function present<K extends string>(texts: Readonly<Record<K, string>>): Partial<Record<K, string>> {
-  return Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== '')) as Partial<
-    Record<K, string>
-  >;
 }

@@ -5,6 +5,7 @@ export * from './discovery.js';
 export * from './engine-scope.js';
 export * from './inputs.js';
 export * from './node-name.js';
+export type { NodeTexts, PoolTexts } from './node-texts.js';
 export { daemonSchema, flagOf, keys, variableOf, type Key, type Settings } from './schema.js';
 export * from './store-choice.js';
 export { DAEMON_FILE, ERU_FILE, type ConfigProblem } from './values.js';

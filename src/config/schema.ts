@@ -67,6 +67,13 @@ export const daemonSchema = Type.Object({
     false,
     'set routes to hosts on the same segment for pools without encapsulation, instead of BGP',
   ),
+  bgpIncludeDir: text('/etc/calico/bird.d', "the operator's own BIRD files, *.conf, read last"),
+  bgpPasswordFile: text(
+    '/etc/calico/bgp-passwords.yaml',
+    'passwords of BGP sessions, by the secret names and keys of BGPPeers; for root alone',
+  ),
+  bgpBfd: flag(false, 'find dead BGP peers within a second; wanted on both ends'),
+  routerId: text('', "BGP router ID: an address, hash, or empty for the node's IPv4 address"),
   hostReach: choice(['own', 'all'], 'own', 'which hosts may reach containers: their own, or all'),
   datastoreType: choice(
     ['auto', 'etcdv3', 'embedded'],
@@ -160,6 +167,7 @@ export const aliases: Readonly<Partial<Record<Key, readonly string[]>>> = {
   ipamDriverName: ['CALICO_IPAM'],
   interfacePrefix: ['CALICO_LIBNETWORK_IFPREFIX'],
   networkingBackend: ['CALICO_NETWORKING_BACKEND'],
+  routerId: ['CALICO_ROUTER_ID'],
   ip: ['IP'],
   ip6: ['IP6'],
   as: ['AS'],

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../base/index.js';
 import { isObject, readYaml } from '../model/v3/index.js';
-import { parseDuration } from './duration.js';
+import { parseDuration } from '../model/index.js';
 import type { ConfigInputs } from './inputs.js';
 import {
   aliases,

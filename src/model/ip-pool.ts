@@ -12,6 +12,8 @@ export interface IpPool {
   readonly ipipMode: Encapsulation;
   readonly vxlanMode: Encapsulation;
   readonly natOutgoing: boolean;
+  /** Its routes are kept from BGP peers. */
+  readonly disableBgpExport: boolean;
   /** `spec.disabled` alone. */
   readonly disabled: boolean;
   /** Disabled, being deleted, or its Allocatable condition is False: no new addresses. */

@@ -40,6 +40,7 @@ const ours: PeerRunner = async (command, folder) => {
       readText: async (path) => readFile(join(folder, path), 'utf8'),
       listManifests: async () => undefined,
       readStdin: async () => '',
+      exists: () => false,
     },
     inputs,
     now: () => new Date(),
@@ -47,6 +48,7 @@ const ours: PeerRunner = async (command, folder) => {
     poolGraceMs: 0,
     openStore: async (options) => openStore(inputs, options),
     readStatus: async () => undefined,
+    showProtocols: async () => [],
   };
   return { status: await main(wordsOf(command), io), out };
 };

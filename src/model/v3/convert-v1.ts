@@ -1,4 +1,5 @@
 import { Type, type TSchema } from 'typebox';
+import { Address } from '../address.js';
 import { Cidr } from '../cidr.js';
 import { profileName } from '../names.js';
 import { Fault } from '../../base/fault.js';
@@ -6,6 +7,7 @@ import type { JsonObject } from './json.js';
 import { v1HostEndpoint, v1Policy, type V1Result } from './convert-v1-policy.js';
 import { convertV1Rules, v1RulesShape } from './convert-v1-rules.js';
 import type { Kind } from './kind.js';
+import { bgpPeerKind } from './kind-bgp-peer.js';
 import { globalNetworkPolicyKind } from './kind-global-network-policy.js';
 import { hostEndpointKind } from './kind-host-endpoint.js';
 import { ipPoolKind } from './kind-ip-pool.js';
@@ -82,12 +84,41 @@ const profile: V1Kind = {
   },
 };
 
+const bgpPeer: V1Kind = {
+  kind: bgpPeerKind,
+  metadata: Type.Object({ scope: text, node: text, peerIP: Type.String() }),
+  spec: Type.Object({ asNumber: Type.Optional(Type.Union([Type.Integer(), Type.String()])) }),
+  convert: (metadata, spec) => {
+    const [scope, node] = [stringOf(metadata, 'scope', 'global'), stringOf(metadata, 'node')];
+    if ((scope === 'node') !== (node !== '') || !['global', 'node'].includes(scope)) {
+      const message = `metadata.scope is global without a node, or node with one; found ${scope} and "${node}"`;
+      throw new Fault('invalid', message);
+    }
+    const peer = Address.parse(stringOf(metadata, 'peerIP'));
+    return {
+      name: bgpPeerName(peer, node === '' ? undefined : node),
+      spec: { ...(node === '' ? {} : { node }), peerIP: peer.toString(), ...spec },
+    };
+  },
+};
+
+/** What calicoctl calls a peer that is given by its address alone: `192-0-2-1`, `node1.192-0-2-1`. */
+export function bgpPeerName(peer: Address, node?: string): string {
+  const groups =
+    peer.family === 4
+      ? peer.toString().split('.')
+      : Buffer.from(peer.bytes()).toString('hex').match(/.{4}/g);
+  const name = (groups ?? []).join('-');
+  return node === undefined ? name : `${node}.${name}`;
+}
+
 function rules(direction: 'ingress' | 'egress', spec: JsonObject): JsonObject {
   const converted = convertV1Rules(spec[direction], direction);
   return converted.length === 0 ? {} : { [direction]: converted };
 }
 
 const v1Kinds: ReadonlyMap<string, V1Kind> = new Map([
+  ['bgpPeer', bgpPeer],
   ['ipPool', ipPool],
   ['profile', profile],
   ['policy', { kind: globalNetworkPolicyKind, ...v1Policy }],

@@ -13,6 +13,8 @@ export * from './registry.js';
 export * from './resource.js';
 export * from './rule-checks.js';
 export * from './rule-shape.js';
+export * from './stored-bgp-filter.js';
+export * from './stored-bgp.js';
 export * from './stored-cluster.js';
 export * from './stored-felix-configuration.js';
 export * from './stored-host-endpoint.js';

@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 import { isObject, type JsonObject } from './json.js';
 import type { Kind } from './kind.js';
+import { bgpConfigurationKind } from './kind-bgp-configuration.js';
+import { bgpFilterKind } from './kind-bgp-filter.js';
+import { bgpPeerKind } from './kind-bgp-peer.js';
 import { clusterInformationKind } from './kind-cluster-information.js';
 import { felixConfigurationKind } from './kind-felix-configuration.js';
 import { globalNetworkPolicyKind } from './kind-global-network-policy.js';
@@ -23,6 +26,9 @@ import { checkEnums, keepUnknown, onlyKnown, readShape, unknownField } from './s
 
 /** Every kind that the command line can show and write; a new kind is one file and one line here. */
 export const kinds: readonly Kind[] = [
+  bgpConfigurationKind,
+  bgpFilterKind,
+  bgpPeerKind,
   clusterInformationKind,
   felixConfigurationKind,
   globalNetworkPolicyKind,

@@ -44,6 +44,7 @@ export function toIpPool(resource: Resource): IpPool {
       ipipMode: encapsulation(spec['ipipMode']),
       vxlanMode: encapsulation(spec['vxlanMode']),
       natOutgoing: spec['natOutgoing'] === true,
+      disableBgpExport: spec['disableBGPExport'] === true,
       disabled,
       closed:
         disabled || typeof metadata.deletionTimestamp === 'string' || isUnallocatable(resource),

@@ -24,6 +24,8 @@ import { capturedObject, capturedStore } from '../../fixtures/captured-store.js'
 const scenarios = [
   'a01-node',
   'a02-ippool',
+  'a03-bgpconfiguration',
+  'a04-bgppeer',
   'a05-profile',
   'a08-workloadendpoint',
   'a11-other-kinds',

@@ -1,0 +1,10 @@
+export { BgpView } from './bgp-view.js';
+export { readPasswords, type Passwords } from './bird-files.js';
+export {
+  BirdKeeper,
+  type BgpStatus,
+  type BirdKeeperOptions,
+  type WantedBgp,
+} from './bird-keeper.js';
+export type { BgpFacts, BgpNote, BgpReason, BgpSettings, Session, SessionType } from './facts.js';
+export { LARGE_MESH, renderBgp, type RenderedBgp } from './render-config.js';
