@@ -204,6 +204,28 @@ t.test('untracked policies come first and skip those of the host', async (t) => 
   t.match(forwarded, { verdict: 'deny', decisions: [{ reason: { policy: 'raw' } }] });
 });
 
+t.test('untracked policies on the way out', async (t) => {
+  const raw = hostPolicy('raw', {
+    egress: [deny({ protocol: 'TCP', destination: { ports: [81, 179] } }), allow()],
+    doNotTrack: true,
+    applyOnForward: true,
+  });
+  const world = worldOf([raw, hostPolicy('n', { egress: [deny()] })]);
+  t.match(judge(world, outbound({ dport: 80 })), {
+    verdict: 'allow',
+    decisions: [{ place: { stage: 'untracked', direction: 'Egress' }, reason: { rule: 1 } }],
+  });
+  t.match(judge(world, outbound({ dport: 81 })), { verdict: 'deny' });
+  t.match(judge(world, outbound({ dport: 179 })), { verdict: 'allow' }, 'failsafe');
+  t.match(
+    judge(world, outbound({ sport: 22, dport: 81 })),
+    { decisions: [{ place: { stage: 'normal' } }] },
+    'replies of failsafe ports',
+  );
+  const all = worldOf([raw], { hostEndpoints: [hostEndpoint({ interfaceName: '*' })] });
+  t.match(judge(all, outbound({ dport: 80 })), { verdict: 'deny' }, 'not offered for *');
+});
+
 t.test('preDNAT policies see the published address and port', async (t) => {
   const published = { address: addressOf('node1', 4), port: 18_080 };
   const rules = [deny({ protocol: 'TCP', destination: { ports: [18_080] } })];
