@@ -7,6 +7,8 @@ const text = Type.Optional(Type.String());
 const texts = Type.Optional(Type.Array(Type.String()));
 const numberOrText = Type.Union([Type.Integer(), Type.String()]);
 const ports = Type.Optional(Type.Array(numberOrText));
+// Protocol 0 is refused later; without it the rule would match everything.
+const protocol = Type.Optional(Type.Union([Type.Integer(), Type.String()], { always: true }));
 const icmp = Type.Optional(
   Type.Object({
     type: Type.Optional(Type.Integer({ always: true })),
@@ -34,9 +36,9 @@ export const v1RulesShape = Type.Optional(
     Type.Object({
       action: text,
       ipVersion: Type.Optional(Type.Integer()),
-      protocol: Type.Optional(numberOrText),
+      protocol,
       icmp,
-      notProtocol: Type.Optional(numberOrText),
+      notProtocol: protocol,
       notICMP: icmp,
       source: entity,
       destination: entity,

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Address } from '../address.js';
+import { isObjectName } from '../names.js';
 import { isObject, type JsonObject } from './json.js';
 import { cell, nameColumn, type Column, type Kind } from './kind.js';
 import type { Problem } from './problem.js';
@@ -14,8 +15,12 @@ function check({ spec }: Resource): Problem[] {
   const problems: Problem[] = [];
   const interfaceName = stringOf(spec, 'interfaceName');
   const addresses = stringsOf(spec, 'expectedIPs');
-  if (stringOf(spec, 'node') === '') {
-    problems.push({ field: 'spec', reason: 'node must be specified' });
+  const node = stringOf(spec, 'node');
+  if (node === '') problems.push({ field: 'spec', reason: 'node must be specified' });
+  const named = [node, ...stringsOf(spec, 'profiles')].filter((name) => name !== '');
+  for (const value of named.filter((name) => !isObjectName(name))) {
+    const reason = 'nodes and profiles have names of lower case letters, digits, "-" and "."';
+    problems.push({ field: value === node ? 'Node' : 'Profiles', value, reason });
   }
   if (interfaceName === '' && addresses.length === 0) {
     const reason = 'at least one of interfaceName or expectedIPs must be specified';

@@ -6,13 +6,14 @@ import { cell, nameColumn, type Column } from './kind.js';
 import { checkSelector } from './metadata-checks.js';
 import { POLICY_NAME_ANNOTATION, policyName, TIER_LABEL } from './policy-names.js';
 import type { Problem } from './problem.js';
-import { sortedMap, stringMapOf, stringOf, type Resource } from './resource.js';
+import { sortedMap, stringMapOf, stringOf, stringsOf, type Resource } from './resource.js';
 import { checkRules } from './rule-checks.js';
 import { completeRules, rulesShape } from './rule-shape.js';
 
 const text = Type.Optional(Type.String());
 const flag = Type.Optional(Type.Boolean());
-const hints = Type.Optional(Type.Array(Type.Literal('AssumeNeededOnEveryNode')));
+const hints = Type.Optional(Type.Array(Type.String()));
+const HINTS = ['AssumeNeededOnEveryNode'];
 const direction = Type.Union([Type.Literal('Ingress'), Type.Literal('Egress')]);
 
 /** Members of every policy's `spec`, in Calico's order. */
@@ -100,10 +101,10 @@ export function shownPolicy(stored: Resource): Resource {
 const NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)?$/;
 
 /** One DNS label, or two with a dot between (datamodel §3.1). */
-export function checkPolicyName({ metadata }: Resource): Problem[] {
+export function checkPolicyName({ kind, metadata }: Resource): Problem[] {
   const { name } = metadata;
   const field = 'Metadata.Name';
-  if (name.startsWith('knp.')) {
+  if (kind.endsWith('NetworkPolicy') && name.startsWith('knp.default.')) {
     const reason = 'network policies of Kubernetes are managed through Kubernetes only';
     return [{ field, value: name, reason }];
   }
@@ -123,6 +124,11 @@ export function checkPolicy({ spec }: Resource): Problem[] {
     ...checkRules(spec['egress'], 'egress'),
     ...checkFlags(spec),
   ];
+  const hinted = stringsOf(spec, 'performanceHints');
+  if (hinted.some((hint) => !HINTS.includes(hint)) || new Set(hinted).size < hinted.length) {
+    const reason = `can hold each of ${HINTS.join(', ')} once`;
+    problems.push({ field: 'spec.performanceHints', value: hinted.join(','), reason });
+  }
   const types = spec['types'];
   if (Array.isArray(types) && new Set(types).size < types.length) {
     const reason = 'each of Ingress and Egress can stand there once';

@@ -5,6 +5,8 @@ const text = Type.Optional(Type.String());
 const texts = Type.Optional(Type.Array(Type.String()));
 const numberOrText = Type.Union([Type.Integer(), Type.String()]);
 const ports = Type.Optional(Type.Array(numberOrText));
+// Protocol 0 is no protocol, and a rule must not lose it for that: it would match them all.
+const protocol = Type.Optional(Type.Union([Type.Integer(), Type.String()], { always: true }));
 // Pointers in Calico's own structures: a zero is a value there.
 const type = Type.Optional(Type.Integer({ always: true }));
 
@@ -21,15 +23,15 @@ const entity = Type.Optional(
     serviceAccounts: Type.Optional(Type.Object({ names: texts, selector: text })),
   }),
 );
-const icmp = Type.Optional(Type.Object({ type, code: type }));
+const icmp = Type.Optional(Type.Object({ type, code: type }, { always: true }));
 
 /** A rule of a profile or policy, members in Calico's order. */
 export const ruleShape = Type.Object({
   action: Type.String({ always: true }),
   ipVersion: Type.Optional(Type.Integer({ always: true })),
-  protocol: Type.Optional(numberOrText),
+  protocol,
   icmp,
-  notProtocol: Type.Optional(numberOrText),
+  notProtocol: protocol,
   notICMP: icmp,
   source: entity,
   destination: entity,

@@ -70,7 +70,7 @@ function isAtStage(policy: NetworkPolicy, { kind }: Subject, stage: Stage): bool
     case 'untracked':
       return policy.doNotTrack;
     case 'preDNAT':
-      return policy.preDNAT;
+      return policy.preDNAT && !policy.doNotTrack;
     case 'forward':
       return plain && policy.applyOnForward;
     case 'normal':

@@ -8,9 +8,11 @@ export interface HostInterface {
   readonly addresses: readonly Address[];
 }
 
+const LOOPBACK = 'lo';
+
 /**
- * The host endpoint of an interface: by its name, else by an address that was expected, else the one
- * for all interfaces; of several the first by name (node-agent §5.6).
+ * The host endpoint of an interface: one that names it, or one without interface that expects one of
+ * its addresses, of several the first by name; else the one for all interfaces (node-agent §5.6).
  */
 export function hostEndpointOf(
   world: World,
@@ -25,11 +27,11 @@ export function hostEndpointOf(
       const expected = Address.tryParse(text);
       return host.addresses.some((address) => expected?.equals(address) === true);
     });
-  return (
-    own.find(({ interfaceName }) => interfaceName === host.name) ??
-    own.find((each) => each.interfaceName === undefined && holds(each)) ??
-    own.find(({ interfaceName }) => interfaceName === '*')
-  );
+  const speaksFor = (each: HostEndpoint): boolean =>
+    each.interfaceName === undefined ? holds(each) : each.interfaceName === host.name;
+  const found = own.find(speaksFor);
+  if (found !== undefined || host.name === LOOPBACK) return found;
+  return own.find(({ interfaceName }) => interfaceName === '*');
 }
 
 /** The failsafe port that a packet to or from the host uses; undefined when it uses none. */

@@ -10,6 +10,9 @@ const VXLAN_PORT = 4789;
 const REDIRECT = 5;
 const ROUTER_ADVERTISEMENT = 134;
 const REDIRECT_V6 = 137;
+/** Multicast listeners, router solicitation and advertisement, neighbour solicitation and advertisement. */
+const NEIGHBOUR_TYPES = [130, 131, 132, 133, ROUTER_ADVERTISEMENT, 135, 136, 143];
+const DETECTION_TYPES = [131, 133, 135, 143];
 const LINK_LOCAL = Cidr.parse('fe80::/10');
 
 /** What no container may send, whatever its policies say (node-agent §5.1 and §5.7); in words. */
@@ -19,6 +22,7 @@ export function forgery(packet: Packet, workload: Workload): string | undefined 
     return 'router advertisements and redirects from containers are dropped';
   }
   if (protocol === ICMP && icmpType === REDIRECT) return 'redirects from containers are dropped';
+  if (isUnaddressed(packet)) return undefined;
   const own = [...workload.addresses, ...(workload.otherAddresses ?? [])];
   // A link-local source cannot leave its link.
   if (!LINK_LOCAL.contains(source) && !own.some((address) => address.equals(source))) {
@@ -29,6 +33,20 @@ export function forgery(packet: Packet, workload: Workload): string | undefined 
     return 'VXLAN from containers is dropped';
   }
   return undefined;
+}
+
+/** Packets of who has no address yet: duplicate address detection, DHCP discovery. */
+function isUnaddressed(packet: Packet): boolean {
+  const { source, destination, protocol, icmpType, sourcePort, destinationPort } = packet;
+  if (source.value !== 0n) return false;
+  if (source.family === 6) return protocol === ICMPV6 && DETECTION_TYPES.includes(icmpType ?? -1);
+  const isBroadcast = String(destination) === '255.255.255.255';
+  return isBroadcast && protocol === UDP && sourcePort === 68 && destinationPort === 67;
+}
+
+/** Whether it is one of the packets without which there is no IPv6 on a link, whatever policies say. */
+export function isNeighbourDiscovery({ protocol, icmpType }: Packet): boolean {
+  return protocol === ICMPV6 && NEIGHBOUR_TYPES.includes(icmpType ?? -1);
 }
 
 /** Tunnels between nodes work whatever host endpoints say; from anybody else nothing enters them. */

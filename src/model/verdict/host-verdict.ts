@@ -8,7 +8,7 @@ import {
   isFailsafeReply,
   type HostInterface,
 } from './host-endpoints.js';
-import { forgery, tunnelDecision } from './host-rules.js';
+import { forgery, isNeighbourDiscovery, tunnelDecision } from './host-rules.js';
 import type { Packet, Workload, World } from './world.js';
 
 /** Where a packet comes from or goes to, as one host sees it. */
@@ -27,10 +27,6 @@ export interface HostFlow {
   /** Address and port that the packet came with when a published port translates it. */
   readonly published?: { readonly address: Address; readonly port: number };
 }
-
-const ICMPV6 = 58;
-/** Multicast listeners, router solicitation, neighbour discovery: no IPv6 without them. */
-const NEIGHBOUR_TYPES = [130, 131, 132, 133, 135, 136, 143];
 
 /** What becomes of the first packet of a flow on one host, step by step (node-agent §5.1 and §5.6). */
 export function judgeAtHost(
@@ -64,14 +60,14 @@ function* steps(world: World, flow: HostFlow): Generator<Decision> {
   } else if (from.type === 'interface') {
     for (const decision of beforeRouting(world, flow, from.host)) {
       yield decision;
-      isAccepted = true; // What the host's raw or preDNAT policies allow skips its later ones.
+      isAccepted = true; // What raw or preDNAT policies allow skips the others of this interface.
     }
     if (!isAccepted && to.type === 'process') yield* normal(world, flow, from.host, 'Ingress');
     if (!isAccepted && to.type !== 'process') yield* forward(world, flow, from.host, 'Ingress');
   }
   if (to.type === 'workload') yield* toWorkload(world, flow, to.workload);
   if (to.type === 'interface' && from.type !== 'process') {
-    if (!isAccepted) yield* forward(world, flow, to.host, 'Egress');
+    yield* forward(world, flow, to.host, 'Egress');
   }
   if (to.type === 'interface' && from.type === 'process') {
     yield* fromProcess(world, { node, packet, from, to }, to.host);
@@ -97,7 +93,7 @@ function* fromWorkload(world: World, flow: HostFlow, workload: Workload): Genera
   const forged = forgery(packet, workload);
   if (forged !== undefined) return yield builtIn(place, 'deny', forged);
   const toHost = to.type === 'process';
-  if (toHost && packet.protocol === ICMPV6 && NEIGHBOUR_TYPES.includes(packet.icmpType ?? -1)) {
+  if (toHost && isNeighbourDiscovery(packet)) {
     return yield builtIn(place, 'allow', 'neighbour discovery');
   }
   const judgement = judgeEndpoint(world, subject, packet, place);
@@ -147,7 +143,7 @@ function onHost(world: World, node: string, host: HostInterface): OnHost | undef
 function* beforeRouting(world: World, flow: HostFlow, host: HostInterface): Generator<Decision> {
   const { node, packet, published } = flow;
   const found = onHost(world, node, host);
-  if (found === undefined) return;
+  if (found === undefined || isNeighbourDiscovery(packet)) return;
   const { failsafeInbound, failsafeOutbound } = world.settings;
   const original =
     published === undefined
@@ -196,6 +192,9 @@ function* normal(
     return yield { place: subjectPlace, ...tunnel, logged: [] };
   }
   if (found === undefined) return;
+  if (isNeighbourDiscovery(packet)) {
+    return yield builtIn(subjectPlace, 'allow', 'neighbour discovery');
+  }
   const inbound = direction === 'Ingress';
   const peer = inbound ? packet.source : packet.destination;
   const ports = inbound ? world.settings.failsafeInbound : world.settings.failsafeOutbound;
@@ -213,6 +212,7 @@ function* fromProcess(world: World, flow: HostFlow, host: HostInterface): Genera
   const found = onHost(world, node, host);
   const { failsafeInbound, failsafeOutbound } = world.settings;
   const isFailsafe =
+    isNeighbourDiscovery(packet) ||
     failsafePort(failsafeOutbound, packet, packet.destination) !== undefined ||
     isFailsafeReply(failsafeInbound, packet, packet.destination);
   if (found !== undefined && !found.isWildcard && !isFailsafe) {

@@ -173,10 +173,16 @@ t.test('profiles in order', async (t) => {
         profile('no', [deny()]),
         profile('silent', []),
         profile('pass', [{ action: 'Pass' }]),
+        profile('log', [{ action: 'Log' }, allow()]),
       ],
     });
   t.match(withProfiles(['silent', 'yes', 'no']), { verdict: 'allow' });
   t.match(withProfiles(['no', 'yes']), { verdict: 'deny', reason: { profile: 'no' } });
+  t.match(withProfiles(['log']), {
+    verdict: 'allow',
+    reason: { profile: 'log', rule: 1 },
+    logged: [{ profile: 'log' }],
+  });
   t.match(withProfiles(['pass', 'yes']), { verdict: 'allow' }, 'Pass matches nothing');
   t.match(withProfiles(['pass']), { verdict: 'deny', reason: { type: 'no-match' } });
   t.match(withProfiles([]), { verdict: 'deny', reason: { type: 'no-match', profiles: [] } });

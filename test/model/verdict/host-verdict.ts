@@ -1,233 +1,33 @@
 import t from 'tap';
-import type { HostEndpoint, NetworkPolicy } from '../../../src/model/index.js';
+import { Address } from '../../../src/model/index.js';
 import {
   defaultVerdictSettings,
   hostEndpointOf,
   judgeAtHost,
   type FlowVerdict,
-  type Gate,
-  type HostFlow,
-  type World,
 } from '../../../src/model/verdict/index.js';
 import {
-  addressOf,
+  container,
+  eth0,
+  hostEndpoint,
+  hostPolicy,
+  inbound,
+  judge,
+  outside,
+  process,
+  worldOf,
+  type Trip,
+} from '../../fixtures/host-flows.js';
+import {
   allow,
   deny,
   hosts,
   packetOf,
   policy,
-  verdictWorld,
   type HostName,
   type Ports,
   type ProtocolName,
 } from '../../fixtures/verdict-world.js';
-
-const eth0 = { name: 'eth0', addresses: [addressOf('node1', 4), addressOf('node1', 6)] };
-const outside: Gate = { type: 'interface', host: eth0 };
-const process: Gate = { type: 'process' };
-
-const hostEndpoint = (more: Partial<HostEndpoint> = {}): HostEndpoint => ({
-  name: 'n1',
-  node: 'node1',
-  interfaceName: 'eth0',
-  expectedIPs: [],
-  profiles: [],
-  ports: [],
-  labels: { host: 'yes' },
-  ...more,
-});
-const hostPolicy = (name: string, more: Partial<NetworkPolicy>): NetworkPolicy =>
-  policy(name, { selector: 'has(host)', types: ['Ingress', 'Egress'], ...more });
-
-function worldOf(policies: readonly NetworkPolicy[], more: Partial<World> = {}): World {
-  return verdictWorld({ policies, hostEndpoints: [hostEndpoint()], ...more });
-}
-
-function container(world: World, name: HostName): Gate {
-  const workload = world.workloads.find((each) => each.name === name);
-  if (workload === undefined) throw new Error(`no ${name}`);
-  return { type: 'workload', workload };
-}
-
-interface Trip {
-  readonly from: [Gate, HostName];
-  readonly to: [Gate, HostName];
-  readonly protocol?: ProtocolName;
-  readonly ports?: Ports;
-  readonly published?: HostFlow['published'];
-}
-
-function judge(world: World, { from, to, protocol = 'tcp', ports, published }: Trip): FlowVerdict {
-  const packet = packetOf(4, from[1], to[1], protocol, ports);
-  const flow: HostFlow = { node: 'node1', packet, from: from[0], to: to[0] };
-  return judgeAtHost(world, published === undefined ? flow : { ...flow, published });
-}
-
-const inbound = (ports: Ports = {}): Trip => ({
-  from: [outside, 'stranger'],
-  to: [process, 'node1'],
-  ports,
-});
-const outbound = (ports: Ports = {}): Trip => ({
-  from: [process, 'node1'],
-  to: [outside, 'stranger'],
-  ports,
-});
-const toContainer = (world: World, ports: Ports = {}): Trip => ({
-  from: [outside, 'stranger'],
-  to: [container(world, 'target'), 'target'],
-  ports,
-});
-
-t.test('a host without host endpoint is open', async (t) => {
-  const world = worldOf([hostPolicy('p', { ingress: [deny()] })], { hostEndpoints: [] });
-  t.same(judge(world, inbound()), { verdict: 'allow', decisions: [] });
-  t.same(judge(world, outbound()), { verdict: 'allow', decisions: [] });
-});
-
-t.test('a host endpoint without policy and profile lets failsafe ports through only', async (t) => {
-  const world = worldOf([]);
-  t.match(judge(world, inbound()), {
-    verdict: 'deny',
-    decisions: [{ place: { kind: 'hostEndpoint', name: 'n1' }, reason: { type: 'no-match' } }],
-  });
-  t.match(judge(world, outbound()), { verdict: 'deny' });
-  for (const dport of [22, 179, 2379, 2380, 5473, 6443, 6666, 6667]) {
-    t.match(judge(world, inbound({ dport })), { verdict: 'allow' }, `in ${dport}`);
-    t.equal(judge(world, outbound({ dport })).verdict, dport === 22 ? 'deny' : 'allow');
-  }
-  const udp = (trip: Trip): string => judge(world, { ...trip, protocol: 'udp' }).verdict;
-  t.equal(udp(inbound({ dport: 68 })), 'allow');
-  t.equal(udp(inbound({ dport: 22 })), 'deny', 'failsafe is TCP there');
-  t.equal(udp(outbound({ dport: 53 })), 'allow');
-  t.equal(udp(outbound({ dport: 67 })), 'allow');
-  const nets = [{ protocol: 'tcp', port: 22, net: '10.0.0.0/8' }];
-  const limited = worldOf([], { settings: { ...defaultVerdictSettings, failsafeInbound: nets } });
-  t.equal(judge(limited, inbound({ dport: 22 })).verdict, 'deny', 'not from that network');
-});
-
-t.test('failsafe comes before a policy that denies', async (t) => {
-  const world = worldOf([
-    hostPolicy('p', { ingress: [deny()], egress: [deny()] }),
-    hostPolicy('raw', { ingress: [deny()], doNotTrack: true, applyOnForward: true }),
-    hostPolicy('pre', {
-      ingress: [deny()],
-      preDNAT: true,
-      applyOnForward: true,
-      types: ['Ingress'],
-    }),
-  ]);
-  t.match(judge(world, inbound({ dport: 22 })), {
-    verdict: 'allow',
-    decisions: [{ reason: { type: 'failsafe', port: 22 } }],
-  });
-  t.equal(judge(world, inbound()).verdict, 'deny');
-});
-
-t.test('what a policy of the host says, it says for its own traffic', async (t) => {
-  const world = worldOf([
-    hostPolicy('p', {
-      ingress: [allow({ protocol: 'TCP', destination: { ports: [80] } })],
-      egress: [allow({ protocol: 'TCP', destination: { ports: [443] } })],
-    }),
-  ]);
-  t.equal(judge(world, inbound({ dport: 80 })).verdict, 'allow');
-  t.equal(judge(world, inbound({ dport: 81 })).verdict, 'deny');
-  t.equal(judge(world, outbound({ dport: 443 })).verdict, 'allow');
-  t.equal(judge(world, outbound({ dport: 80 })).verdict, 'deny');
-  t.equal(judge(world, toContainer(world)).verdict, 'allow', 'forwarded traffic is not its own');
-  const withProfile = worldOf([], { hostEndpoints: [hostEndpoint({ profiles: ['open'] })] });
-  t.equal(judge(withProfile, inbound()).verdict, 'allow', 'a profile opens it');
-});
-
-t.test('policies for forwarded traffic', async (t) => {
-  const web = allow({ protocol: 'TCP', destination: { ports: [80] } });
-  const world = worldOf([hostPolicy('f', { ingress: [web], egress: [web], applyOnForward: true })]);
-  t.match(judge(world, toContainer(world)), {
-    verdict: 'allow',
-    decisions: [
-      { place: { name: 'n1', stage: 'forward', direction: 'Ingress' } },
-      { place: { name: 'default/target', direction: 'Ingress' } },
-    ],
-  });
-  t.match(judge(world, toContainer(world, { dport: 81 })), {
-    verdict: 'deny',
-    decisions: [{ place: { stage: 'forward' }, reason: { type: 'end-of-tier' } }],
-  });
-  t.equal(judge(world, toContainer(world, { dport: 22 })).verdict, 'deny', 'no failsafe there');
-  const outward = (dport: number): FlowVerdict =>
-    judge(world, {
-      from: [container(world, 'target'), 'target'],
-      to: [outside, 'stranger'],
-      ports: { dport },
-    });
-  t.match(outward(80), { verdict: 'allow', decisions: [{}, { place: { direction: 'Egress' } }] });
-  t.equal(outward(81).verdict, 'deny');
-  const router = judge(world, { from: [outside, 'stranger'], to: [outside, 'bad'] });
-  t.equal(router.decisions.length, 2, 'through the host: in and out');
-  t.equal(judge(world, inbound({ dport: 80 })).verdict, 'allow', 'and for its own traffic');
-  const containers = judge(world, {
-    from: [container(world, 'web'), 'web'],
-    to: [container(world, 'target'), 'target'],
-    ports: { dport: 81 },
-  });
-  t.equal(containers.verdict, 'allow', 'between its containers no interface is passed');
-});
-
-t.test('untracked policies come first and skip those of the host', async (t) => {
-  const raw = hostPolicy('raw', {
-    ingress: [
-      allow({ protocol: 'TCP', destination: { ports: [80] } }),
-      deny({ protocol: 'TCP', destination: { ports: [81] } }),
-    ],
-    doNotTrack: true,
-    applyOnForward: true,
-  });
-  const world = worldOf([raw, hostPolicy('n', { ingress: [deny()] })]);
-  t.match(judge(world, inbound({ dport: 80 })), {
-    verdict: 'allow',
-    decisions: [{ place: { stage: 'untracked' }, reason: { policy: 'raw' } }],
-  });
-  t.match(judge(world, inbound({ dport: 81 })), { decisions: [{ reason: { policy: 'raw' } }] });
-  t.match(
-    judge(world, inbound({ dport: 82 })),
-    { verdict: 'deny', decisions: [{ place: { stage: 'normal' }, reason: { policy: 'n' } }] },
-    'what it does not decide goes on',
-  );
-  const reply = judge(worldOf([hostPolicy('raw', { ...raw, ingress: [deny()] })]), {
-    ...inbound({ sport: 179, dport: 50_000 }),
-  });
-  t.match(reply.decisions[0]?.place, { stage: 'normal' }, 'replies from failsafe ports');
-  const all = worldOf([raw], { hostEndpoints: [hostEndpoint({ interfaceName: '*' })] });
-  t.match(judge(all, inbound({ dport: 80 })), { verdict: 'deny' }, 'not offered for *');
-  const forwarded = judge(world, toContainer(world, { dport: 81 }));
-  t.match(forwarded, { verdict: 'deny', decisions: [{ reason: { policy: 'raw' } }] });
-});
-
-t.test('preDNAT policies see the published address and port', async (t) => {
-  const published = { address: addressOf('node1', 4), port: 18_080 };
-  const rules = [deny({ protocol: 'TCP', destination: { ports: [18_080] } })];
-  const pre = hostPolicy('pre', {
-    types: ['Ingress'],
-    ingress: rules,
-    preDNAT: true,
-    applyOnForward: true,
-  });
-  const world = worldOf([pre]);
-  t.match(judge(world, { ...toContainer(world), published }), {
-    verdict: 'deny',
-    decisions: [{ place: { stage: 'preDNAT' }, reason: { policy: 'pre' } }],
-  });
-  t.equal(judge(world, toContainer(world)).verdict, 'allow', 'the translated port is another');
-  const open = worldOf([
-    { ...pre, ingress: [allow()] },
-    hostPolicy('f', { ingress: [deny()], applyOnForward: true }),
-  ]);
-  t.match(judge(open, toContainer(open)), {
-    verdict: 'allow',
-    decisions: [{ place: { stage: 'preDNAT' } }, { place: { kind: 'workload' } }],
-  });
-});
 
 t.test('which host endpoint an interface has', async (t) => {
   const world = worldOf([], {
@@ -245,6 +45,13 @@ t.test('which host endpoint an interface has', async (t) => {
   const of = (name: string, addresses = eth0.addresses): string | undefined =>
     hostEndpointOf(world, 'node1', { name, addresses })?.name;
   t.equal(of('eth0'), 'a', 'by name, of several the first');
+  const early = { ...hostEndpoint({ name: '0' }), expectedIPs: [hosts.node1[1]] };
+  const { interfaceName: _name, ...byAddress } = early;
+  const three = { ...world, hostEndpoints: [...world.hostEndpoints, byAddress] };
+  t.equal(hostEndpointOf(three, 'node1', eth0)?.name, '0', 'a name counts no more than an address');
+  const named = { ...world, hostEndpoints: [...world.hostEndpoints, early] };
+  t.equal(hostEndpointOf(named, 'node1', { ...eth0, name: 'eth1' })?.name, 'ip0');
+  t.equal(of('lo', []), undefined, 'of all interfaces does not mean that one');
   t.equal(of('eth1'), 'ip0', 'by an expected address');
   t.equal(of('eth1', []), 'all', 'any other');
   t.equal(hostEndpointOf(world, 'node3', eth0), undefined);
@@ -346,6 +153,46 @@ t.test('what no container may send', async (t) => {
   t.equal(sends('web', 'icmp', { type: 5 }), 'deny', 'redirect');
   t.equal(sends('web', 'icmp', { type: 8 }), 'allow');
   for (const type of [134, 137]) t.equal(sends('web', 'icmpv6', { type }), 'deny', `type ${type}`);
+});
+
+t.test('who has no address yet may ask for one', async (t) => {
+  const world = worldOf([]);
+  const asks = (family: 4 | 6, protocol: ProtocolName, ports: Ports, to: string): string => {
+    const packet = {
+      ...packetOf(family, 'web', 'stranger', protocol, ports),
+      source: Address.parse(family === 4 ? '0.0.0.0' : '::'),
+      destination: Address.parse(to),
+    };
+    const flow = { node: 'node1', packet, from: container(world, 'web'), to: outside };
+    return judgeAtHost(world, flow).verdict;
+  };
+  const dhcp = { sport: 68, dport: 67 };
+  t.equal(asks(4, 'udp', dhcp, '255.255.255.255'), 'allow');
+  t.equal(asks(4, 'udp', dhcp, '100.64.9.9'), 'deny');
+  t.equal(asks(4, 'udp', { sport: 67, dport: 68 }, '255.255.255.255'), 'deny');
+  t.equal(asks(4, 'tcp', dhcp, '255.255.255.255'), 'deny');
+  t.equal(asks(6, 'ping', { type: 135 }, 'ff02::1'), 'allow');
+  t.equal(asks(6, 'ping', { type: 128 }, 'ff02::1'), 'deny');
+  t.equal(asks(6, 'tcp', {}, 'ff02::1'), 'deny');
+});
+
+t.test('neighbour discovery passes a host endpoint in every direction', async (t) => {
+  const none = { ingress: [deny()], egress: [deny()] };
+  const world = worldOf([
+    hostPolicy('n', none),
+    hostPolicy('raw', { ...none, doNotTrack: true, applyOnForward: true }),
+  ]);
+  for (const [from, to] of [
+    [outside, process],
+    [process, outside],
+  ] as const) {
+    const passes = (type: number): string => {
+      const packet = packetOf(6, 'stranger', 'node1', 'ping', { type });
+      return judgeAtHost(world, { node: 'node1', packet, from, to }).verdict;
+    };
+    for (const type of [130, 131, 132, 133, 134, 135, 136, 143]) t.equal(passes(type), 'allow');
+    for (const type of [128, 129, 137]) t.equal(passes(type), 'deny');
+  }
 });
 
 t.test('tunnels between nodes pass every host endpoint', async (t) => {

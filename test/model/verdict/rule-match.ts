@@ -102,7 +102,8 @@ t.test('namespace selectors look at labels of namespaces, with every operator', 
 
 t.test('an address may belong to several: one that fits is enough', async (t) => {
   const base = verdictWorld();
-  const around = { name: 'all', nets: [Cidr.parse('10.65.0.0/16')], labels: { zone: 'x' } };
+  const nets = [Cidr.parse('192.0.2.1/32'), Cidr.parse('10.65.0.0/16')];
+  const around = { name: 'all', nets, labels: { zone: 'x' } };
   const policies = [
     policy('p', {
       selector: "role == 'target'",
