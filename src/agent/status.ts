@@ -1,10 +1,10 @@
-import type { Loop, PartStatus } from './loop.js';
+import type { PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
 import type { ForwardState } from './nat/index.js';
 import type { PolicyCounts } from './policy/index.js';
 import type { HostSettings, RouteStatus } from './routes/index.js';
 import type { TableStatus } from './table-writer.js';
-import type { PartName, Wiring } from './wiring.js';
+import type { Wiring } from './wiring.js';
 
 /** Why something is not as it was asked for; the same words in log, metrics and CLI. */
 export type DecisionReason =
@@ -50,7 +50,10 @@ export interface AgentStatus {
     readonly sets: number;
     readonly elements: number;
   };
-  readonly policy: PolicyCounts;
+  readonly policy: PolicyCounts & {
+    /** Connections that were ended because policy forbids them by now. */
+    readonly connectionsEnded: number;
+  };
   readonly routes: RouteStatus;
   readonly host?: HostSettings;
   /** iptables and ip6tables. */
@@ -61,18 +64,17 @@ export interface AgentStatus {
 /** `phase` is what only the agent itself knows. */
 export function describeAgent(
   wiring: Wiring,
-  loop: Loop<PartName>,
+  parts: Readonly<Record<string, PartStatus>>,
   progress: Progress,
   phase: 'new' | 'started' | 'stopped',
 ): AgentStatus {
   const { table, writer, policy, routes, forward } = wiring;
-  const parts = loop.status();
   return {
     state: stateOf(Object.values(parts), progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
     parts,
     table: { name: table.name, ...writer.status, ...table.counts },
-    policy: policy.counts,
+    policy: { ...policy.counts, connectionsEnded: wiring.cutter.count },
     routes: routes.status,
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,

@@ -3,6 +3,7 @@ import { AddressGuard } from './address-guard.js';
 import { ClusterFeed } from './cluster-feed.js';
 import { ClusterView } from './cluster-view.js';
 import { EndpointBook } from './endpoint-book.js';
+import { FlowCutter } from './flow-cutter.js';
 import { ForwardKeeper } from './forward-keeper.js';
 import { LocalProgrammer } from './local-programmer.js';
 import { Policy } from './policy/index.js';
@@ -27,11 +28,12 @@ export interface Wiring {
   readonly programmer: LocalProgrammer;
   readonly view: ClusterView;
   readonly forward: ForwardKeeper;
+  readonly cutter: FlowCutter;
 }
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
 export type PartName =
-  'complete' | 'interfaces' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
+  'complete' | 'flows' | 'interfaces' | 'table' | 'host' | 'repair' | 'compare' | 'forward';
 
 const TABLE = 'calico-libnetwork';
 
@@ -79,5 +81,6 @@ export function wireAgent(
     programmer,
     view,
     forward,
+    cutter: new FlowCutter(netlink, policy, log),
   };
 }

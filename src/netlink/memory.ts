@@ -4,7 +4,15 @@ import { checkLinkName, checkMac } from './link-name.js';
 import { EEXIST, ENETDOWN, ENODEV, faultOfErrno } from './errno.js';
 import { asListed, hasDevice, routeKey } from './listed-route.js';
 import { MemoryKernel } from './memory-kernel.js';
-import type { KernelEvent, Link, LinkAddress, Netlink, Route, VethSpec } from './port.js';
+import type {
+  ConnectionFlow,
+  KernelEvent,
+  Link,
+  LinkAddress,
+  Netlink,
+  Route,
+  VethSpec,
+} from './port.js';
 
 /** A flow of the twin's conntrack table. */
 export interface MemoryFlow {
@@ -149,6 +157,15 @@ export class MemoryNetlink extends MemoryKernel implements Netlink {
     );
     this.flows.splice(0, before, ...kept);
     return before - kept.length;
+  }
+
+  async cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number> {
+    this.#enter('cutFlows');
+    const kept = this.flows.filter(
+      ({ originalSource: source, replySource: destination }) =>
+        !isForbidden({ source, destination, protocol: 17 }),
+    );
+    return this.flows.splice(0, this.flows.length, ...kept).length - kept.length;
   }
 
   async flowSources(): Promise<ReadonlySet<string>> {

@@ -64,7 +64,7 @@ await inPrivateNamespace(import.meta.url, () => {
       await host.agent.withdraw('d');
       // Their interfaces go a little later than their namespaces.
       for (const { key } of [c, d]) store.delete(key);
-      t.equal(host.agent.status().state, 'in-sync');
+      await until(() => host.agent.status().state === 'in-sync', 'rest');
       t.equal(host.agent.status().table.replaced, 1, 'one transaction replaced the table');
       await host.stop();
     });
