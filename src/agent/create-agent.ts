@@ -5,7 +5,7 @@ import type { KernelEvent } from '../netlink/index.js';
 import { clusterPrefixes } from './cluster-view.js';
 import { concernsInterfaces } from './host-interfaces.js';
 import { Loop } from './loop.js';
-import { loopParts, newProgress } from './loop-parts.js';
+import { loopParts, newProgress, slowParts } from './loop-parts.js';
 import { concernsHost } from './host-events.js';
 import type { Agent, AgentOptions } from './ports.js';
 import { ReplacePace } from './replace-pace.js';
@@ -26,6 +26,7 @@ class HostAgent implements Agent {
   readonly #stopping = new AbortController();
   readonly #wiring: Wiring;
   readonly #loop: Loop<PartName>;
+  readonly #slowLoop: Loop<PartName>;
   readonly #closers: (() => void)[] = [];
   readonly #progress = newProgress();
   readonly #pace: ReplacePace;
@@ -36,8 +37,10 @@ class HostAgent implements Agent {
     const mark = (...parts: readonly PartName[]): void => this.#mark(...parts);
     const signal = this.#stopping.signal;
     const wiring = wireAgent(options, signal, mark);
-    const parts = loopParts({ wiring, options, progress: this.#progress, mark });
-    this.#loop = new Loop({ parts, log: options.log, clock: wiring.clock, signal });
+    const context = { wiring, options, progress: this.#progress, mark };
+    const common = { log: options.log, clock: wiring.clock, signal };
+    this.#loop = new Loop({ parts: loopParts(context), ...common });
+    this.#slowLoop = new Loop({ parts: slowParts(context), ...common });
     this.#wiring = wiring;
     const { clock } = wiring;
     this.#pace = new ReplacePace({ clock, log: options.log, replace: () => this.#replaceTable() });
@@ -92,7 +95,8 @@ class HostAgent implements Agent {
     this.#phase = 'stopped';
     this.#stopping.abort(new Fault('unavailable', 'the agent is stopping', { reason: 'stopped' }));
     for (const close of this.#closers.splice(0)) close();
-    await Promise.all([this.#loop.idle(), this.#wiring.bgp?.stop()]);
+    const { bgp } = this.#wiring;
+    await Promise.all([this.#loop.idle(), this.#slowLoop.idle(), bgp?.stop()]);
   }
 
   learnProfile(profile: Profile): void {
@@ -122,7 +126,8 @@ class HostAgent implements Agent {
   }
 
   status(): AgentStatus {
-    return describeAgent(this.#wiring, this.#loop, this.#progress, this.#phase);
+    const parts = { ...this.#loop.status(), ...this.#slowLoop.status() };
+    return describeAgent(this.#wiring, parts, this.#progress, this.#phase);
   }
 
   #onKernel(event: KernelEvent): void {
@@ -138,7 +143,7 @@ class HostAgent implements Agent {
 
   #mark(...parts: readonly PartName[]): void {
     if (this.#phase !== 'started') return;
-    for (const part of parts) this.#loop.mark(part);
+    for (const part of parts) (part === 'flows' ? this.#slowLoop : this.#loop).mark(part);
   }
 
   /** Another program changed rules; undefined when any table may be touched. */

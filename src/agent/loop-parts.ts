@@ -14,6 +14,8 @@ export interface Progress {
   host: HostSettings | undefined;
   /** Ask iptables at the next look, whatever its chains look like. */
   forceForward: boolean;
+  /** Of the policy, when connections were last held against it. */
+  cutRevision: number;
   /** Endpoints of this host that only the store knew. */
   readonly adopted: Set<string>;
   /** Settles when `complete` is set. */
@@ -25,7 +27,13 @@ export function newProgress(): Progress {
   let resolveCompleted = (): void => undefined;
   const completed = new Promise<void>((resolve) => (resolveCompleted = resolve));
   return {
-    ...{ complete: false, host: undefined, forceForward: true, adopted: new Set<string>() },
+    ...{
+      complete: false,
+      host: undefined,
+      forceForward: true,
+      cutRevision: 0,
+      adopted: new Set<string>(),
+    },
     ...{ completed, resolveCompleted },
   };
 }
@@ -38,6 +46,14 @@ interface Context {
   readonly options: AgentOptions;
   readonly progress: Progress;
   readonly mark: (...parts: readonly PartName[]) => void;
+}
+
+/**
+ * Parts that walk large tables of the kernel, in a loop of their own: they never hold up a change of
+ * the rules.
+ */
+export function slowParts(context: Context): readonly LoopPart<PartName>[] {
+  return [{ name: 'flows', settleMs: 20, apply: () => applyFlows(context) }];
 }
 
 /** The parts of the loop, in the order in which they are applied. */
@@ -75,9 +91,20 @@ async function applyInterfaces({ wiring, options, mark }: Context): Promise<void
   if (wiring.writer.dirty) mark('table');
 }
 
-async function applyTable({ wiring: { writer } }: Context): Promise<void> {
+async function applyTable({ wiring: { writer, policy }, progress, mark }: Context): Promise<void> {
   await writer.begin();
   if (writer.dirty) await writer.flush();
+  if (progress.complete && policy.revision !== progress.cutRevision) mark('flows');
+}
+
+/** Connections of before a change of policy. While the kernel lacks rules, they would only come back. */
+async function applyFlows({ wiring, progress }: Context): Promise<void> {
+  const { writer, policy, cutter } = wiring;
+  if (!progress.complete) return;
+  const { revision } = policy;
+  if (writer.dirty || writer.busy) await writer.flush();
+  await cutter.cut();
+  progress.cutRevision = revision;
 }
 
 /** Before the first snapshot nobody knows which tunnels are wanted. */

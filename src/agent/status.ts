@@ -1,5 +1,5 @@
 import type { BgpReason, BgpStatus } from './bgp/index.js';
-import type { Loop, PartStatus } from './loop.js';
+import type { PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
 import type { ForwardState, InputState } from './nat/index.js';
 import type { PolicyCounts } from './policy/index.js';
@@ -11,7 +11,7 @@ import type {
 } from './routes/index.js';
 import type { TableStatus } from './table-writer.js';
 import type { TunnelReason, TunnelStatus } from './tunnels/index.js';
-import type { PartName, Wiring } from './wiring.js';
+import type { Wiring } from './wiring.js';
 
 /** Why something is not as it was asked for; the same words in log, metrics and CLI. */
 export type DecisionReason =
@@ -64,7 +64,10 @@ export interface AgentStatus {
     readonly sets: number;
     readonly elements: number;
   };
-  readonly policy: PolicyCounts;
+  readonly policy: PolicyCounts & {
+    /** Connections that were ended because policy forbids them by now. */
+    readonly connectionsEnded: number;
+  };
   readonly routes: RouteStatus;
   /** Routes to other hosts. */
   readonly remote: RemoteRouteStatus;
@@ -84,18 +87,18 @@ const MOST_ROUTES = 50;
 /** `phase` is what only the agent itself knows. */
 export function describeAgent(
   wiring: Wiring,
-  loop: Loop<PartName>,
+  loops: Readonly<Record<string, PartStatus>>,
   progress: Progress,
   phase: 'new' | 'started' | 'stopped',
 ): AgentStatus {
   const { table, writer, policy, routes, forward } = wiring;
-  const parts = { ...loop.status(), ...wiring.bgp?.parts };
+  const parts = { ...loops, ...wiring.bgp?.parts };
   return {
     state: stateOf(Object.values(parts), progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
     parts,
     table: { name: table.name, ...writer.status, ...table.counts },
-    policy: policy.counts,
+    policy: { ...policy.counts, connectionsEnded: wiring.cutter.count },
     routes: routes.status,
     remote: wiring.remoteRoutes.status,
     tunnels: wiring.tunnels.status,

@@ -5,6 +5,7 @@ import { BgpPart } from './bgp-part.js';
 import { ClusterFeed } from './cluster-feed.js';
 import { ClusterView } from './cluster-view.js';
 import { EndpointBook } from './endpoint-book.js';
+import { FlowCutter } from './flow-cutter.js';
 import { ForwardKeeper } from './forward-keeper.js';
 import { LocalProgrammer } from './local-programmer.js';
 import { Policy } from './policy/index.js';
@@ -42,11 +43,13 @@ export interface Wiring {
   readonly forward: ForwardKeeper;
   /** Has a loop of its own. */
   readonly bgp: BgpPart | undefined;
+  readonly cutter: FlowCutter;
 }
 
 /** What parts of the kernel are kept, each marked and applied on its own. */
 export type PartName =
   | 'complete'
+  | 'flows'
   | 'interfaces'
   | 'table'
   | 'host'
@@ -118,5 +121,6 @@ export function wireAgent(
     view,
     forward,
     bgp,
+    cutter: new FlowCutter(netlink, policy, log),
   };
 }

@@ -41,8 +41,10 @@ const FEWEST_FILTERED = 5_000;
 
 const wanted: ReadonlySet<number> = new Set([CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID, CTA_ZONE]);
 
-interface Flow {
+/** A connection as the kernel lists it. */
+export interface Flow {
   readonly originalTuple: Buffer;
+  readonly replyTuple: Buffer | undefined;
   readonly attributes: Attributes;
   readonly sources: readonly (Address | undefined)[];
 }
@@ -126,7 +128,7 @@ async function dumpFiltered(
 }
 
 /** Flows of the process' namespace; undefined when the kernel does not tell. */
-async function flowCount(): Promise<number | undefined> {
+export async function flowCount(): Promise<number | undefined> {
   try {
     return Number(await readSysctl(['net', 'netfilter', 'nf_conntrack_count']));
   } catch (error) {
@@ -136,7 +138,7 @@ async function flowCount(): Promise<number | undefined> {
 }
 
 /** A dump of the family's flows; with an address those that have it as source in this direction. */
-function listFlowsRequest(
+export function listFlowsRequest(
   family: Family,
   direction?: typeof CTA_TUPLE_ORIG | typeof CTA_TUPLE_REPLY,
   source?: Address,
@@ -159,7 +161,7 @@ function listFlowsRequest(
 }
 
 /** True when the flow went by this request. */
-async function deleteFlow(socket: Requests, family: Family, flow: Flow): Promise<boolean> {
+export async function deleteFlow(socket: Requests, family: Family, flow: Flow): Promise<boolean> {
   // A delete without a tuple empties the whole table, connections of the host included.
   invariant(flow.originalTuple.length > 0, 'a conntrack flow without a tuple was to be deleted');
   const { attributes } = flow;
@@ -177,13 +179,14 @@ async function deleteFlow(socket: Requests, family: Family, flow: Flow): Promise
   }
 }
 
-function decodeFlow(message: Message): Flow | undefined {
+export function decodeFlow(message: Message): Flow | undefined {
   if (message.body.length < NFGENMSG_SIZE) return undefined;
   const attributes = decodeAttributes(message.body, NFGENMSG_SIZE, wanted);
   const originalTuple = attributes.get(CTA_TUPLE_ORIG);
   if (originalTuple === undefined || originalTuple.length === 0) return undefined;
-  const sources = [sourceOf(originalTuple), sourceOf(attributes.get(CTA_TUPLE_REPLY))];
-  return { originalTuple, attributes, sources };
+  const replyTuple = attributes.get(CTA_TUPLE_REPLY);
+  const sources = [sourceOf(originalTuple), sourceOf(replyTuple)];
+  return { originalTuple, replyTuple, attributes, sources };
 }
 
 function sourceOf(tuple: Buffer | undefined): Address | undefined {

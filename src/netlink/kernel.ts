@@ -2,6 +2,7 @@ import type { Log } from '../base/log.js';
 import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
 import { deleteFlows, flowSources } from './conntrack.js';
+import { cutFlows } from './cut-flows.js';
 import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
 import { KernelTunnels } from './kernel-tunnels.js';
 import { checkLinkName, checkMac, isLinkName } from './link-name.js';
@@ -14,6 +15,7 @@ import {
 } from './link.js';
 import { monitorKernel } from './monitor.js';
 import type {
+  ConnectionFlow,
   KernelEvent,
   Link,
   LinkAddress,
@@ -147,6 +149,10 @@ class KernelNetlink extends KernelTunnels implements Netlink {
   async deleteFlows(addresses: readonly Address[]): Promise<number> {
     if (addresses.length === 0) return 0;
     return deleteFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), addresses);
+  }
+
+  async cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number> {
+    return cutFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), isForbidden);
   }
 
   async flowSources(): Promise<ReadonlySet<string>> {

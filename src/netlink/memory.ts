@@ -5,6 +5,7 @@ import { asListed, hasDevice, routeKey } from './listed-route.js';
 import type { Operation } from './memory-calls.js';
 import { MemoryTunnels, sameAddress } from './memory-tunnels.js';
 import type {
+  ConnectionFlow,
   KernelEvent,
   Link,
   LinkAddress,
@@ -141,6 +142,15 @@ export class MemoryNetlink extends MemoryTunnels implements Netlink {
     );
     this.flows.splice(0, before, ...kept);
     return before - kept.length;
+  }
+
+  async cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number> {
+    this.enter('cutFlows');
+    const kept = this.flows.filter(
+      ({ originalSource: source, replySource: destination }) =>
+        !isForbidden({ source, destination, protocol: 17 }),
+    );
+    return this.flows.splice(0, this.flows.length, ...kept).length - kept.length;
   }
 
   async flowSources(): Promise<ReadonlySet<string>> {

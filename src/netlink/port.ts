@@ -91,6 +91,20 @@ export type KernelEvent =
   /** Events were missed: look at everything again. */
   | { readonly type: 'overrun' };
 
+/**
+ * A connection as packets of its first direction meet filter rules: with the source that they come
+ * with, and the destination that they are sent on to.
+ */
+export interface ConnectionFlow {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly protocol: number;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+}
+
 /** Our mark on every route that we program (product.md §4). */
 export const ROUTE_PROTOCOL = 80;
 
@@ -144,6 +158,8 @@ export interface Netlink extends TunnelNetlink {
   deleteRoute(route: Route): Promise<void>;
   /** Deletes every conntrack flow whose original or reply source is one of the addresses; none found is success. Never flushes the table. */
   deleteFlows(addresses: readonly Address[]): Promise<number>;
+  /** Deletes every conntrack flow that is forbidden; how many went. One walk through the table, off the event loop. */
+  cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number>;
   /** Original and reply source, as text, of every conntrack flow. Walks the table off the event loop, 10 ms and more. */
   flowSources(): Promise<ReadonlySet<string>>;
   /** The first event is `overrun`, once listening has begun: what is listed after it cannot change unheard. */

@@ -1,27 +1,10 @@
 import t from 'tap';
 import { packetsOf } from '../fixtures/agent-host.js';
-import { policyWorld, putStored, SERVER } from '../fixtures/policy-world.js';
+import { policyWorld, putStored } from '../fixtures/policy-world.js';
 import { inPrivateNamespace } from '../fixtures/private-namespace.js';
-import type { Probe } from '../fixtures/traffic-probe.js';
-import { matchCases, probeNames, type ProbeName } from '../fixtures/match-cases.js';
+import { matchCases, probeNames } from '../fixtures/match-cases.js';
+import { matchProbes } from '../fixtures/match-probes.js';
 
-const [to4, to6] = SERVER;
-const PROBES: Readonly<Record<ProbeName, Probe>> = {
-  tcpFrom7000: { kind: 'tcp', to: to4, port: 80, from: 7000 },
-  tcp80: { kind: 'tcp', to: to4, port: 80 },
-  tcp443: { kind: 'tcp', to: to4, port: 443 },
-  tcp8080: { kind: 'tcp', to: to4, port: 8080 },
-  udp53: { kind: 'udp', to: to4, port: 53 },
-  udp80: { kind: 'udp', to: to4, port: 80 },
-  echo: { kind: 'icmp', to: to4, type: 8, code: 0 },
-  echoCode1: { kind: 'icmp', to: to4, type: 8, code: 1 },
-  timestamp: { kind: 'icmp', to: to4, type: 13, code: 0 },
-  tcp80v6: { kind: 'tcp', to: to6, port: 80 },
-  tcp8080v6: { kind: 'tcp', to: to6, port: 8080 },
-  udp53v6: { kind: 'udp', to: to6, port: 53 },
-  echov6: { kind: 'icmp', to: to6, type: 128, code: 0 },
-  echoCode1v6: { kind: 'icmp', to: to6, type: 128, code: 1 },
-};
 const NAMES = probeNames;
 
 await inPrivateNamespace(import.meta.url, () => {
@@ -35,7 +18,7 @@ await inPrivateNamespace(import.meta.url, () => {
       ...{ kind: 'NetworkSet', name: 'far', namespace: 'default', labels: { kind: 'far' } },
       spec: { nets: ['192.0.2.0/24', '2001:db8::/32'] },
     });
-    let from = 7000;
+    let round = 0;
     for (const direction of ['ingress', 'egress'] as const) {
       for (const [index, { name, rules, passes, decides, namespace }] of matchCases.entries()) {
         await t.test(`${direction}: ${name}`, async (t) => {
@@ -67,9 +50,8 @@ await inPrivateNamespace(import.meta.url, () => {
           };
           const before = await packets();
           const answers = await client.station.ask(
-            NAMES.map((one) => ({
-              // A source port cannot be used again at once.
-              probe: one === 'tcpFrom7000' ? { ...PROBES[one], from: (from += 1) } : PROBES[one],
+            matchProbes((round += 1)).map(({ name: one, probe }) => ({
+              probe,
               waitMs: passes.includes(one) ? 5000 : 300,
             })),
           );

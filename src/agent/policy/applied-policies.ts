@@ -94,6 +94,15 @@ export class AppliedPolicies {
     return tiers;
   }
 
+  /** IDs of the policies that select an endpoint, in no order. */
+  policiesOf(key: string): readonly string[] {
+    return [...this.#index.matchedBy(key)];
+  }
+
+  tier(name: string): Tier {
+    return this.#order.tier(name);
+  }
+
   /** Policies that count as absent, each with why. */
   get unusable(): ReadonlyMap<string, string> {
     return this.#problems;

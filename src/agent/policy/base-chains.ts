@@ -13,7 +13,8 @@ const hook = (type: string, at: string, priority: string): string =>
  * Chains that are the same whoever lives on the host. They stand before iptables' own filter chains
  * (priority filter): what is dropped here never gets there, what is accepted carries the accept mark.
  *
- * Established and related flows pass before any rule of a policy, as with Felix. Sources are checked before connection tracking, so a forged packet leaves
+ * Established and related flows pass before any rule of a policy, as with Felix; what a change of policy
+ * forbids is ended by `FlowCutter`. Sources are checked before connection tracking, so a forged packet leaves
  * no entry behind. Forged ARP needs no rule: every endpoint is alone on its link, and what it claims
  * there is believed for that link only.
  */

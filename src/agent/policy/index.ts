@@ -5,6 +5,7 @@ export type { Encapsulation } from './host-base.js';
 export type { HostSettings } from './host-endpoints.js';
 export type { LocalPolicy } from './local-endpoints.js';
 export * from './policy.js';
+export type { DecidesAt, FactsAt, PolicyFacts } from './policy-facts.js';
 export * from './ports.js';
 export type { HostInterface } from './resolve-hosts.js';
 export type { Owner as RuleOwner } from './rule-chains.js';

@@ -33,6 +33,7 @@ export function listRules({ direction, tiers, profiles, hostReach }: ListContent
     `meta mark set meta mark & ${hex(CLEAR_MARKS)}`,
     `ct state established,related ${ACCEPT}`,
     'ct state invalid counter drop comment "invalid connection state"',
+    NOT_A_BEGIN,
     ...(direction === 'ingress' ? reachRules(hostReach) : ENCAPSULATED),
     ...tiers.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
     ...profiles.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
@@ -56,6 +57,14 @@ export function tierRules(
       : [`counter drop comment "${commentText(`end of tier ${name}`)}"`]),
   ];
 }
+
+/**
+ * The kernel takes any packet of TCP for the begin of a connection that it does not know, in the
+ * direction in which it goes: one that was ended because policy forbids it would be begun again by
+ * its other end.
+ */
+const NOT_A_BEGIN =
+  'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"';
 
 const ENCAPSULATED: readonly string[] = [
   'udp dport 4789 counter drop comment "VXLAN from a container"',

@@ -31,6 +31,8 @@ export class LocalEndpoints {
   readonly #sources: SourceGuard;
   readonly #locals = new Map<string, Local>();
   readonly #ownerOf = new Map<string, string>();
+  /** The newest of an address. */
+  readonly #idByAddress = new Map<string, string>();
   #waiting: boolean;
 
   /** @param waits until `begin` none is reachable */
@@ -50,13 +52,20 @@ export class LocalEndpoints {
     return this.#waiting;
   }
 
+  /** The one that has the address. */
+  at(address: Address): { readonly id: string; readonly local: LocalPolicy } | undefined {
+    const id = this.#idByAddress.get(String(address));
+    const local = id === undefined ? undefined : this.#locals.get(id);
+    return id === undefined || local === undefined ? undefined : { id, local };
+  }
+
   begin(): void {
     this.#waiting = false;
     this.renew(this.#locals.keys());
   }
 
-  /** One appeared, changed, or (undefined) went. */
-  set(id: string, next: LocalPolicy | undefined): void {
+  /** One appeared, changed, or (undefined) went. True when one that stays has other lists now. */
+  set(id: string, next: LocalPolicy | undefined): boolean {
     const previous = this.#locals.get(id);
     const labelled = next && { labels: ownLabels(next.labels), profiles: next.profiles };
     this.#applied.setEndpoint(id, labelled);
@@ -66,12 +75,18 @@ export class LocalEndpoints {
       this.#sources.remove(id);
       this.#undispatch(id, previous.interfaceName);
       this.#releaseLists(previous);
+      for (const address of previous.addresses) {
+        if (this.#idByAddress.get(String(address)) === id)
+          this.#idByAddress.delete(String(address));
+      }
     }
-    if (local === undefined) return;
+    if (local === undefined) return false;
     this.#locals.set(id, local);
+    for (const address of local.addresses) this.#idByAddress.set(String(address), id);
     this.#sources.add(id, local);
     this.#ownerOf.set(local.interfaceName, id);
     this.#dispatch(id, local);
+    return previous !== undefined && !sameLists(previous, local);
   }
 
   /** The lists of these may be others now; IDs of others are ignored. */
@@ -111,4 +126,8 @@ export class LocalEndpoints {
       this.#sink.removeElement(map, `"${interfaceName}"`);
     }
   }
+}
+
+function sameLists(left: Local, right: Local): boolean {
+  return left.ingress === right.ingress && left.egress === right.egress;
 }

@@ -1,5 +1,4 @@
 import {
-  families,
   Address,
   type HostEndpoint,
   type NetworkPolicy,
@@ -16,8 +15,9 @@ import { ListChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
 import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
+import { NodeReach } from './node-reach.js';
+import { PolicyFacts } from './policy-facts.js';
 import { RuleChains, type Owner } from './rule-chains.js';
-import { nodeSet } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
 import type { EndpointFacts } from './selector-members.js';
 
@@ -44,14 +44,13 @@ export interface PolicyCounts {
  * on their order.
  */
 export class Policy {
-  readonly #sink: RuleSink;
-  readonly #settings: PolicySettings;
   readonly #now: () => number;
   readonly #rules: RuleChains;
   readonly #lists: ListChains;
   readonly #applied = new AppliedPolicies();
   readonly #hosts: HostEndpoints;
-  #nodeAddresses: readonly Address[] = [];
+  readonly #nodes: NodeReach;
+  #revision = 0;
   #encapsulated = false;
   readonly #locals: LocalEndpoints;
   #announce = (): void => undefined;
@@ -60,10 +59,9 @@ export class Policy {
 
   /** `now`: any milliseconds that grow, for `tidy`. */
   constructor(sink: RuleSink, settings: PolicySettings, now: () => number) {
-    this.#sink = sink;
-    this.#settings = settings;
     this.#now = now;
     putBase(sink);
+    this.#nodes = new NodeReach(sink, settings.hostReach);
     this.#rules = new RuleChains(sink);
     this.#lists = new ListChains(sink, this.#rules, settings, now);
     const waits = settings.waits === true;
@@ -74,8 +72,12 @@ export class Policy {
     };
     this.#locals = new LocalEndpoints(sink, lists, applied, waits);
     this.#hosts = new HostEndpoints({ sink, rules, lists, applied, now });
+    this.facts = new PolicyFacts(rules, applied, this.#locals);
     if (waits) this.#rules.members.hold();
   }
+
+  /** What was told, by address. */
+  readonly facts: PolicyFacts;
 
   get counts(): PolicyCounts {
     return {
@@ -105,9 +107,15 @@ export class Policy {
   /** All policies that there are have been told. */
   begin(): void {
     if (!this.waiting) return;
+    this.#revision += 1;
     this.#rules.members.release();
     this.#locals.begin();
     this.#announce();
+  }
+
+  /** Grows with every change that may forbid what was allowed; endpoints that come and go are none. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Endpoints are reachable only after `begin`. */
@@ -115,24 +123,23 @@ export class Policy {
     return this.#locals.waiting;
   }
 
-  hasProfile(name: string): boolean {
-    return this.#rules.hasProfile(name);
-  }
-
   /** A profile was made, changed, or (undefined) removed. */
   setProfile(name: string, profile: Profile | undefined): void {
+    this.#revision += 1;
     this.#rules.setProfile(name, profile);
     this.#renew(this.#applied.setProfileLabels(name, profile?.labelsToApply));
   }
 
   /** A policy was made, changed, or (undefined) removed. @param id `name`, or `namespace/name` */
   setPolicy(id: string, policy: NetworkPolicy | undefined): void {
+    this.#revision += 1;
     this.#rules.setPolicy(id, policy);
     this.#renew(this.#applied.setPolicy(id, policy));
   }
 
   /** A tier was made, changed, or (undefined) removed. */
   setTier(name: string, tier: Tier | undefined): void {
+    this.#revision += 1;
     this.#renew(this.#applied.setTier(name, tier));
   }
 
@@ -154,7 +161,7 @@ export class Policy {
   /** Any endpoint of the cluster, for the selectors; undefined when it went. */
   setEndpoint(key: string, facts: EndpointFacts | undefined): void {
     const own = facts && { ...facts, labels: ownLabels(facts.labels) };
-    this.#rules.members.setItem(`endpoint ${key}`, own);
+    if (this.#rules.members.setItem(`endpoint ${key}`, own)) this.#revision += 1;
   }
 
   /** Networks that selectors match by their labels; undefined when they went. */
@@ -167,6 +174,7 @@ export class Policy {
       addresses: [],
       nets: set.nets,
     };
+    this.#revision += 1;
     this.#rules.members.setItem(`set ${key}`, facts);
   }
 
@@ -179,7 +187,7 @@ export class Policy {
     };
     this.#rules.members.setItem(`host ${id}`, facts);
     this.#hosts.set(id, local ? endpoint : undefined);
-    this.#fillNodes();
+    this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
   }
 
   /** Host endpoints of this host; without any, its interfaces do not matter. */
@@ -200,17 +208,22 @@ export class Policy {
   setEncapsulation(encapsulation: Encapsulation): void {
     this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
     this.#hosts.setEncapsulation(encapsulation);
-    this.#fillNodes();
+    this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
   }
 
+  /** Addresses of all hosts. */
   setNodeAddresses(addresses: readonly Address[]): void {
-    this.#nodeAddresses = addresses;
-    this.#fillNodes();
+    this.#nodes.setAddresses(addresses);
+  }
+
+  /** Addresses, as text, that reach all containers: of all hosts, when those do. */
+  get trusted(): ReadonlySet<string> {
+    return this.#nodes.trusted;
   }
 
   /** An endpoint of this host is to be reachable, or (undefined) is gone. */
   setLocal(id: string, next: LocalPolicy | undefined): void {
-    this.#locals.set(id, next);
+    if (this.#locals.set(id, next)) this.#revision += 1;
   }
 
   /** Removes chains and sets that nobody has used for this long. */
@@ -224,15 +237,5 @@ export class Policy {
     const all = [...keys];
     this.#locals.renew(all);
     this.#hosts.renew(all);
-  }
-
-  /** Only rules that name the sets are worth their members. */
-  #fillNodes(): void {
-    const named =
-      this.#settings.hostReach === 'all' || (this.#encapsulated && this.#hosts.count > 0);
-    for (const family of families) {
-      const own = named ? this.#nodeAddresses.filter((one) => one.family === family) : [];
-      this.#sink.replaceElements(nodeSet(family), [...new Set(own.map(String))].sort());
-    }
   }
 }

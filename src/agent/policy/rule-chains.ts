@@ -68,8 +68,12 @@ export class RuleChains {
     this.#changed({ kind: 'policy', name: id });
   }
 
-  hasProfile(name: string): boolean {
-    return this.#profiles.has(name);
+  profile(name: string): Profile | undefined {
+    return this.#profiles.get(name);
+  }
+
+  policy(id: string): NetworkPolicy | undefined {
+    return this.#policies.get(id);
   }
 
   /** nft would not take its rules: it denies everything until it is changed. */

@@ -18,7 +18,9 @@ export class SelectorMembers {
   readonly #sink: RuleSink;
   readonly #onRenamed: (setId: string) => void;
   readonly #index = new LabelIndex();
-  readonly #items = new Map<string, Contribution>();
+  readonly #items = new Map<string, EndpointFacts>();
+  readonly #keysByAddress = new Map<string, readonly string[]>();
+  readonly #withNets = new Set<string>();
   readonly #sets = new Map<string, KernelSets>();
   /** Sets whose networks are to be put in order. */
   readonly #unsettled = new Set<string>();
@@ -49,14 +51,19 @@ export class SelectorMembers {
     this.#settle();
   }
 
-  /** An endpoint or network set appeared, changed, or (undefined) went. */
-  setItem(key: string, facts: EndpointFacts | undefined): void {
+  /**
+   * An endpoint or network set appeared, changed, or (undefined) went. True when one that stays is in
+   * other sets now.
+   */
+  setItem(key: string, facts: EndpointFacts | undefined): boolean {
     const before = this.#items.get(key);
     const rematch = this.#index.setItem(key, facts);
     if (facts === undefined) this.#items.delete(key);
     else this.#items.set(key, facts);
+    this.#list(key, before, facts);
     this.#follow(rematch, before, facts);
     this.#settle();
+    return before !== undefined && facts !== undefined && isOther(rematch);
   }
 
   /** The labels that a profile applies to its endpoints; undefined when there is no such profile. */
@@ -92,6 +99,36 @@ export class SelectorMembers {
     return this.#sets.get(setId)?.name(family) ?? '';
   }
 
+  /** Endpoints that have the address. */
+  itemsAt(address: Address): readonly (readonly [string, EndpointFacts])[] {
+    return (this.#keysByAddress.get(String(address)) ?? []).flatMap((key) => {
+      const facts = this.#items.get(key);
+      return facts === undefined ? [] : [[key, facts] as const];
+    });
+  }
+
+  /** Sets of networks. */
+  *itemsWithNets(): Generator<EndpointFacts> {
+    for (const key of this.#withNets) {
+      const facts = this.#items.get(key);
+      if (facts !== undefined) yield facts;
+    }
+  }
+
+  #list(key: string, was: EndpointFacts | undefined, is: EndpointFacts | undefined): void {
+    for (const address of was?.addresses ?? []) {
+      const left = this.#keysByAddress.get(String(address))?.filter((other) => other !== key) ?? [];
+      if (left.length === 0) this.#keysByAddress.delete(String(address));
+      else this.#keysByAddress.set(String(address), left);
+    }
+    for (const address of is?.addresses ?? []) {
+      const others = this.#keysByAddress.get(String(address)) ?? [];
+      this.#keysByAddress.set(String(address), [...others, key]);
+    }
+    if (is?.nets === undefined) this.#withNets.delete(key);
+    else this.#withNets.add(key);
+  }
+
   #follow(
     { before, after }: Rematch,
     was: Contribution | undefined,
@@ -111,4 +148,8 @@ export class SelectorMembers {
     }
     this.#unsettled.clear();
   }
+}
+
+function isOther({ before, after }: Rematch): boolean {
+  return before.size !== after.size || [...before].some((id) => !after.has(id));
 }

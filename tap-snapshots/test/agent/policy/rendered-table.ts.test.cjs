@@ -526,6 +526,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     jump pri-net1
@@ -539,6 +540,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump pro-net1
@@ -581,6 +583,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     jump ti-c9e9aee524f0c2da
@@ -620,6 +623,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump to-c9e9aee524f0c2da
@@ -660,6 +664,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     jump pri-net2
@@ -683,6 +688,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump pro-net2
@@ -864,6 +870,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -875,6 +882,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump pro-net1
@@ -917,6 +925,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump ti-c9e9aee524f0c2da
     meta mark & 0x10000 != 0 return
     jump ti-2d9428ba531c8cd0
@@ -954,6 +963,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump to-c9e9aee524f0c2da
@@ -994,6 +1004,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump pri-net2
     meta mark & 0x10000 != 0 return
     jump pri-rich
@@ -1015,6 +1026,7 @@ table inet calico-libnetwork {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     udp dport 4789 counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
     jump pro-net2

@@ -1,0 +1,89 @@
+import { Cidr, type Address, type PolicyDirection, type Profile } from '../model/index.js';
+import { NAMESPACE_LABEL } from '../model/v3/index.js';
+import {
+  defaultVerdictSettings,
+  judgeEndpoint,
+  type Packet,
+  type Workload,
+  type World,
+} from '../model/verdict/index.js';
+import type { DecidesAt, FactsAt, PolicyFacts } from './policy/index.js';
+
+export interface JudgeSettings {
+  /** Addresses of this host, as text: it always reaches its own containers. */
+  readonly hostAddresses: ReadonlySet<string>;
+  /** Addresses of all hosts when they reach all containers, as text. */
+  readonly trusted: ReadonlySet<string>;
+}
+
+/**
+ * Whether the policies of this host's containers forbid a connection: as a second opinion, from the
+ * meaning of the policies and not from the rules. Its world is only what concerns the two addresses.
+ */
+export function isForbidden(facts: PolicyFacts, packet: Packet, settings: JudgeSettings): boolean {
+  const from = facts.decidesAt(packet.source);
+  if (from !== undefined && denies(facts, packet, from, 'Egress')) return true;
+  const to = facts.decidesAt(packet.destination);
+  if (to === undefined) return false;
+  const source = String(packet.source);
+  if (settings.hostAddresses.has(source) || settings.trusted.has(source)) return false;
+  return denies(facts, packet, to, 'Ingress');
+}
+
+function denies(
+  facts: PolicyFacts,
+  packet: Packet,
+  decides: DecidesAt,
+  direction: PolicyDirection,
+): boolean {
+  const { local, policies, tiers } = decides;
+  const workload = workloadOf(local.labels, local);
+  const world: World = {
+    ...membersOf(facts, [packet.source, packet.destination]),
+    ...{ policies, tiers, nodes: [], settings: defaultVerdictSettings },
+    profiles: [],
+  };
+  const profiles = new Set([workload, ...world.workloads].flatMap((one) => one.profiles));
+  for (const set of world.networkSets) profiles.add(`kns.${set.namespace ?? ''}`);
+  for (const host of world.hostEndpoints) for (const name of host.profiles) profiles.add(name);
+  const known = [...profiles].map((name) => facts.profile(name));
+  const whole = { ...world, profiles: known.filter((one): one is Profile => one !== undefined) };
+  const at = { direction, stage: 'normal' } as const;
+  return judgeEndpoint(whole, { kind: 'workload', workload }, packet, at)?.verdict === 'deny';
+}
+
+type Members = Pick<World, 'workloads' | 'hostEndpoints' | 'networkSets'>;
+
+function membersOf(facts: PolicyFacts, addresses: readonly Address[]): Members {
+  const found = addresses.map((address) => ({ address, at: facts.at(address) }));
+  const of = <T>(
+    kind: FactsAt['kind'],
+    make: (one: FactsAt['facts'], address: Address, index: number) => T,
+  ): T[] =>
+    found.flatMap(({ address, at }) =>
+      at.flatMap((one, index) => (one.kind === kind ? [make(one.facts, address, index)] : [])),
+    );
+  return {
+    workloads: of('endpoint', (one) => workloadOf(one.labels, one)),
+    hostEndpoints: of('host', (one, address, index) => ({
+      ...{ name: `${address} ${index}`, node: '', expectedIPs: [String(address)] },
+      ...{ profiles: one.profiles, ports: one.ports ?? [], labels: one.labels },
+    })),
+    networkSets: of('set', (one, address, index) => {
+      const namespace = one.labels[NAMESPACE_LABEL];
+      return {
+        ...{ name: `${address} ${index}`, nets: [Cidr.host(address)], labels: one.labels },
+        ...(namespace === undefined ? {} : { namespace }),
+      };
+    }),
+  };
+}
+
+function workloadOf(
+  labels: Readonly<Record<string, string>>,
+  one: Pick<FactsAt['facts'], 'addresses' | 'profiles' | 'ports'>,
+): Workload {
+  const { addresses, profiles, ports = [] } = one;
+  const namespace = labels[NAMESPACE_LABEL] ?? '';
+  return { namespace, name: '', node: '', labels, addresses, profiles, ports };
+}

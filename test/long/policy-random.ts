@@ -1,0 +1,15 @@
+import t from 'tap';
+import { compareVerdicts } from '../fixtures/compare-verdicts.js';
+import { inPrivateNamespace } from '../fixtures/private-namespace.js';
+
+const seed = Number(process.env['CALICO_TEST_SEED'] ?? Date.now() % 2 ** 31);
+
+await inPrivateNamespace(
+  import.meta.url,
+  () => {
+    t.test(`2,000 random policies, seed ${seed}`, async (t) => {
+      await compareVerdicts(t, { runs: 2000, seed });
+    });
+  },
+  { timeoutMs: 3_600_000 },
+);
