@@ -3,6 +3,7 @@ import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
 import { createDockerInventory, isDriver, type DockerInventory } from './docker/index.js';
+import { chooseDataplane, ensureReturnAction } from './choose-dataplane.js';
 import { followInventory } from './follow-inventory.js';
 import { refuseExchangedStore, registerAgain, registerHost, takeNodeName } from './join-cluster.js';
 import { NodeKeeper } from './keep-node.js';
@@ -144,8 +145,11 @@ async function wire(
   closers.add(() => nodeKeeper.stop());
   const felix = felixFromVariables(config.felix);
   const { hostReach, plainRoutes } = config;
+  const chosen = chooseDataplane(config.dataplane, '/proc');
+  if (chosen.decision !== undefined) log.warn(chosen.decision, 'dataplane');
+  if (chosen.kind === 'external') await ensureReturnAction({ store, node, clock, log }, signal);
   const agent = createAgent({
-    settings: { nodeName: node, hostReach, plainRoutes, felix },
+    settings: { nodeName: node, hostReach, plainRoutes, felix, dataplane: chosen.kind },
     onHostChange: () => nodeKeeper.mark(),
     netlink,
     nft,
@@ -153,6 +157,7 @@ async function wire(
     log,
     clock,
   });
+  agent.tell(chosen.decision);
   const inventory = createDockerInventory({
     socketPath: config.dockerSocket,
     driverName,

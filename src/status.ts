@@ -40,8 +40,8 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
   const { plugin, store, agent, hold, inventory, reconciler, nodeKeeper, nft } = core;
   const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
-  const { state, lastApplied, policy, routes, remote, tunnels, forward, decisions, table } =
-    agent.status();
+  const { dataplane, state, lastApplied, policy, routes, remote, tunnels } = agent.status();
+  const { forward, decisions, table } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
     datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
@@ -73,6 +73,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
     allocator: { endpoints: plugin.book.all().length, addressesSinceStart: leases, blocks },
     docker: inventory.status(),
     agent: {
+      dataplane,
       state,
       lastApplied: new Date(lastApplied).toISOString(),
       rules: nft.implementation,

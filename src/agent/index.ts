@@ -1,3 +1,4 @@
 export { createAgent } from './create-agent.js';
+export { findFelix } from './find-felix.js';
 export type { Agent, AgentMeter, AgentOptions, AgentSettings, SyncerFactory } from './ports.js';
 export type { AgentStatus, Decision, DecisionReason } from './status.js';

@@ -3,7 +3,7 @@ import type { SyncListener, Syncer } from '../datastore/index.js';
 import type { Address, FelixConfiguration, LocalEndpoint, Profile } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
-import type { AgentStatus } from './status.js';
+import type { AgentStatus, Decision } from './status.js';
 
 /** Makes the syncer that feeds the agent; the daemon binds it to its store. */
 export type SyncerFactory = (options: {
@@ -35,6 +35,8 @@ export interface AgentSettings {
   readonly iptables?: boolean;
   /** Routes of pools without encapsulation are set here, to hosts on the same segment; false unless told: BIRD's. */
   readonly plainRoutes?: boolean;
+  /** `external`: a Felix of this host does everything but the wiring of endpoints; `internal` unless told. */
+  readonly dataplane?: 'internal' | 'external';
   /** Overrides what the FelixConfigurations say. */
   readonly felix?: FelixConfiguration;
 }
@@ -88,5 +90,7 @@ export interface Agent {
   withdraw(endpointId: string): Promise<void>;
   /** The MTU that a new endpoint has to have; undefined while nothing is known of the host's interfaces. */
   workloadMtu(): number | undefined;
+  /** Something that the composition found out and that `status` is to show; undefined when it is over. */
+  tell(decision: Decision | undefined): void;
   status(): AgentStatus;
 }
