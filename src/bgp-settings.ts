@@ -3,8 +3,12 @@ import type { DaemonConfig } from './config/index.js';
 import type { Store } from './datastore/index.js';
 
 /** What the operator says about BGP, and why there is none where that is so. */
-export function bgpSettings(config: DaemonConfig, store: Store): BgpHostSettings {
-  const { runDir, networkingBackend, dataplane, routerId } = config;
+export function bgpSettings(
+  config: DaemonConfig,
+  store: Store,
+  dataplane: 'internal' | 'external',
+): BgpHostSettings {
+  const { runDir, networkingBackend, routerId } = config;
   const disabled =
     networkingBackend !== 'bird'
       ? `networkingBackend is ${networkingBackend}`

@@ -10,6 +10,7 @@ import {
   type DockerInventory,
   type StartAgain,
 } from './docker/index.js';
+import { chooseDataplane, ensureReturnAction } from './choose-dataplane.js';
 import { Closers } from './closers.js';
 import { watched } from './failpoints.js';
 import { followInventory } from './follow-inventory.js';
@@ -134,8 +135,15 @@ async function wire(
   closers.add(() => nodeKeeper.stop());
   const felix = felixFromVariables(config.felix);
   const { hostReach, plainRoutes } = config;
+  const chosen = chooseDataplane(config.dataplane, '/proc');
+  if (chosen.decision !== undefined) log.warn(chosen.decision, 'dataplane');
+  if (chosen.kind === 'external') await ensureReturnAction({ store, node, clock, log }, signal);
   const agent = createAgent({
-    settings: { nodeName: node, hostReach, plainRoutes, felix, bgp: bgpSettings(config, store) },
+    settings: {
+      ...{ nodeName: node, hostReach, plainRoutes, felix },
+      dataplane: chosen.kind,
+      bgp: bgpSettings(config, store, chosen.kind),
+    },
     onHostChange: () => nodeKeeper.mark(),
     netlink,
     nft,
@@ -143,6 +151,7 @@ async function wire(
     log,
     clock,
   });
+  agent.tell(chosen.decision);
   const inventory = createDockerInventory({
     socketPath: config.dockerSocket,
     driverName,

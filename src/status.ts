@@ -40,8 +40,8 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
   const { plugin, store, agent, hold, inventory, reconciler, nodeKeeper, nft, startAgain } = core;
   const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
-  const { state, lastApplied, policy, routes, remote, tunnels, bgp, forward, decisions, table } =
-    agent.status();
+  const { dataplane, state, lastApplied, policy, routes, remote, tunnels } = agent.status();
+  const { bgp, forward, decisions, table } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
     datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
@@ -74,6 +74,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
     docker: inventory.status(),
     startedAgain: startAgain.counts,
     agent: {
+      dataplane,
       state,
       lastApplied: new Date(lastApplied).toISOString(),
       rules: nft.implementation,

@@ -6,10 +6,11 @@ import { clusterPrefixes } from './cluster-view.js';
 import { concernsInterfaces } from './host-interfaces.js';
 import { Loop } from './loop.js';
 import { loopParts, newProgress, slowParts } from './loop-parts.js';
+import { ExternalAgent } from './external-agent.js';
 import { concernsHost } from './host-events.js';
 import type { Agent, AgentOptions } from './ports.js';
 import { ReplacePace } from './replace-pace.js';
-import { describeAgent, type AgentStatus } from './status.js';
+import { describeAgent, type AgentStatus, type Decision } from './status.js';
 import { wireAgent, type PartName, type Wiring } from './wiring.js';
 
 const COMPARE_EVERY_MS = 90_000;
@@ -18,7 +19,9 @@ const HOST_EVERY_MS = 1000;
 
 /** The agent of one host (architecture §4). Nothing is touched before `start`. */
 export function createAgent(options: AgentOptions): Agent {
-  return new HostAgent(options);
+  const agent = new HostAgent(options);
+  if (options.settings.dataplane !== 'external') return agent;
+  return new ExternalAgent(options, () => agent.status());
 }
 
 class HostAgent implements Agent {
@@ -30,6 +33,7 @@ class HostAgent implements Agent {
   readonly #closers: (() => void)[] = [];
   readonly #progress = newProgress();
   readonly #pace: ReplacePace;
+  #told: Decision | undefined;
   #phase: 'new' | 'started' | 'stopped' = 'new';
 
   constructor(options: AgentOptions) {
@@ -125,9 +129,15 @@ class HostAgent implements Agent {
     return this.#wiring.tunnels.workloadMtu;
   }
 
+  tell(decision: Decision | undefined): void {
+    this.#told = decision;
+  }
+
   status(): AgentStatus {
     const parts = { ...this.#loop.status(), ...this.#slowLoop.status() };
-    return describeAgent(this.#wiring, parts, this.#progress, this.#phase);
+    const status = describeAgent(this.#wiring, parts, this.#progress, this.#phase);
+    const told = this.#told === undefined ? [] : [this.#told];
+    return { ...status, decisions: [...told, ...status.decisions] };
   }
 
   #onKernel(event: KernelEvent): void {

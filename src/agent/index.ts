@@ -1,4 +1,5 @@
 export { createAgent } from './create-agent.js';
+export { findFelix } from './find-felix.js';
 export type {
   Agent,
   AgentMeter,

@@ -4,7 +4,7 @@ import type { Address, FelixConfiguration, LocalEndpoint, Profile } from '../mod
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
 import type { HostSettings } from './policy/index.js';
-import type { AgentStatus } from './status.js';
+import type { AgentStatus, Decision } from './status.js';
 
 /** Makes the syncer that feeds the agent; the daemon binds it to its store. */
 export type SyncerFactory = (options: {
@@ -38,6 +38,8 @@ export interface AgentSettings {
   readonly iptables?: boolean;
   /** Routes of pools without encapsulation are set here, to hosts on the same segment; false unless told: BIRD's. */
   readonly plainRoutes?: boolean;
+  /** `external`: a Felix of this host does everything but the wiring of endpoints; `internal` unless told. */
+  readonly dataplane?: 'internal' | 'external';
   /** Overrides what the FelixConfigurations say. */
   readonly felix?: FelixConfiguration;
   /** BGP is left alone altogether when this is left out. */
@@ -108,5 +110,7 @@ export interface Agent {
   withdraw(endpointId: string): Promise<void>;
   /** The MTU that a new endpoint has to have; undefined while nothing is known of the host's interfaces. */
   workloadMtu(): number | undefined;
+  /** Something that the composition found out and that `status` is to show; undefined when it is over. */
+  tell(decision: Decision | undefined): void;
   status(): AgentStatus;
 }

@@ -33,6 +33,10 @@ export type DecisionReason =
   | 'endpoint-adopted'
   /** A setting of the host that an operator should look at. */
   | 'host-setting'
+  /** Felix had not set an endpoint's routes when its container started. */
+  | 'felix-late'
+  /** Something beside us or missing beside us that an operator should know of. */
+  | 'felix'
   /** Two Nodes have one address: one of them is not reached. */
   | 'address-of-two-nodes'
   /** A tunnel to other hosts does not work, or not wholly. */
@@ -50,6 +54,8 @@ export interface Decision {
 
 /** The agent's state, ready for JSON. */
 export interface AgentStatus {
+  /** `external`: all of it is left to the Felix of this host. */
+  readonly dataplane: 'internal' | 'external';
   /**
    * `starting`: the kernel is not yet taken over; `waiting-for-store`: no snapshot yet, what runs goes
    * on; `applying`: something is dirty; `in-sync`; `failing`: a part cannot be brought to what is wanted.
@@ -94,6 +100,7 @@ export function describeAgent(
   const { table, writer, policy, routes, forward } = wiring;
   const parts = { ...loops, ...wiring.bgp?.parts };
   return {
+    dataplane: 'internal',
     state: stateOf(Object.values(parts), progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
     parts,

@@ -26,6 +26,7 @@ t.test('containers of three hosts, two subnets', { skip: labObstacle() ?? false 
   await guardUnderlay(lab, ALWAYS);
   await t.test('VXLAN', (t) => everyPair(t, lab, 'vxlan', ALWAYS, true));
   await t.test('VXLAN across subnets', (t) => everyPair(t, lab, 'cross', CROSS, false));
+  await t.test('the first ping', (t) => firstPing(t, lab));
   t.equal(await droppedByUnderlay(lab), 0, 'no inner address was on the wire');
 });
 
@@ -75,4 +76,18 @@ async function everyPair(
   const full = await first?.ping(second?.address ?? '', '-M', 'do', '-s', String(1430 - 28));
   t.equal(full?.status, 0, 'a full packet passes');
   for (const workload of workloads) await workload.stop();
+}
+
+/** Containers that have just started on another host. */
+async function firstPing(t: Test, lab: MeshLab): Promise<void> {
+  const [one, other] = lab.hosts;
+  if (one === undefined || other === undefined) throw new Error('two hosts are needed');
+  const workload = { network: 'first', subnets: ['10.61.0.0/16'] };
+  const here = await startWorkload(one, { ...workload, id: '1' });
+  const lost: string[] = [];
+  for (const id of 'abcdefghijklmnopqrstuvwxy') {
+    const there = await startWorkload(other, { ...workload, id });
+    if ((await here.ping(there.address, '-W', '1')).status !== 0) lost.push(there.address);
+  }
+  t.same(lost, [], 'each answered the first');
 }

@@ -49,6 +49,12 @@ export const tunnelWords: Readonly<Record<TunnelReason, string>> = {
 export const DEFAULT_PORT = 4789;
 export const DEFAULT_VNI = 4096;
 
+/** Interface numbers, for routes; a missing one is not there. */
+export interface DeviceIndexes {
+  readonly uplinks: Readonly<Partial<Record<Family, number>>>;
+  readonly tunnels: Readonly<Partial<Record<TunnelKind, number>>>;
+}
+
 /** What the host has, as the kernel tells it. */
 export interface HostLinks {
   readonly links: readonly Link[];

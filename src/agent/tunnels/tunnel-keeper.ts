@@ -15,6 +15,7 @@ import type { KernelEvent, Netlink } from '../../netlink/index.js';
 import {
   desiredDevice,
   uplinkOf,
+  type DeviceIndexes,
   type HostLinks,
   tunnelWords,
   type TunnelProblem,
@@ -75,11 +76,7 @@ export class TunnelKeeper {
     return this.#inUse;
   }
 
-  /** Interface numbers, for routes. */
-  get devices(): {
-    readonly uplinks: Readonly<Partial<Record<Family, number>>>;
-    readonly tunnels: Readonly<Partial<Record<TunnelKind, number>>>;
-  } {
+  get devices(): DeviceIndexes {
     return { uplinks: this.#uplinks, tunnels: this.#indexes };
   }
 
@@ -169,7 +166,8 @@ export class TunnelKeeper {
     this.#whole = true;
   }
 
-  async #applyDevices(remove: boolean): Promise<void> {
+  /** Looks at the host's interfaces and writes nothing: for a host whose tunnels are another agent's. */
+  async survey(): Promise<HostLinks> {
     const { netlink } = this.#options;
     const host: HostLinks = { links: await netlink.links(), addresses: await netlink.addresses() };
     const uplinks: Partial<Record<Family, number>> = {};
@@ -179,13 +177,22 @@ export class TunnelKeeper {
     }
     this.#uplinks = uplinks;
     this.#hostMtu = hostMtu(host.links, Object.values(uplinks), this.#felix.mtuIfacePattern);
+    this.#watch.watch(host, this.#own, Object.values(uplinks));
+    return host;
+  }
+
+  async #applyDevices(remove: boolean): Promise<void> {
+    const host = await this.survey();
     const indexes: Partial<Record<TunnelKind, number>> = {};
     for (const kind of tunnelKinds) {
       if (this.#inUse.has(kind)) await this.#ensure(kind, host, indexes);
       else if (remove) await this.#retire(kind, host);
     }
     this.#indexes = indexes;
-    this.#watch.watch(host, this.#own, [...Object.values(uplinks), ...Object.values(indexes)]);
+    this.#watch.watch(host, this.#own, [
+      ...Object.values(this.#uplinks),
+      ...Object.values(indexes),
+    ]);
   }
 
   async #ensure(

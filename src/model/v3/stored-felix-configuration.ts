@@ -2,7 +2,35 @@ import { Cidr } from '../cidr.js';
 import { Address } from '../address.js';
 import type { FailsafePort, FelixConfiguration } from '../felix.js';
 import { isObject, type JsonObject } from './json.js';
-import { decodeKind, stringOf, type Resource } from './resource.js';
+import {
+  API_VERSION,
+  decodeKind,
+  encodeResource,
+  newMetadata,
+  stringOf,
+  type Identity,
+  type Resource,
+} from './resource.js';
+
+/** A new FelixConfiguration with these members. */
+export function encodeFelixConfiguration(
+  name: string,
+  spec: JsonObject,
+  identity: Identity,
+): string {
+  return encodeResource({
+    kind: 'FelixConfiguration',
+    apiVersion: API_VERSION,
+    metadata: newMetadata(name, identity),
+    spec,
+  });
+}
+
+/** The stored object with these members set and all others as they stand. */
+export function updateFelixConfiguration(previous: string, spec: JsonObject): string {
+  const resource = decodeKind('FelixConfiguration', previous);
+  return encodeResource({ ...resource, spec: { ...resource.spec, ...spec } });
+}
 
 const ACTIONS = ['Drop', 'Return', 'Accept'] as const;
 const CLUSTER_ROUTES = ['Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly', 'Enabled'] as const;
