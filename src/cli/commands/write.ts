@@ -7,6 +7,7 @@ import type { Io } from '../io.js';
 import { idOf, type ObjectId } from '../object-name.js';
 import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '../objects.js';
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
+import { peerCheck } from '../peer-checks.js';
 import { poolCheck } from '../pool-checks.js';
 import { withObjects, type SharedOptions } from '../session.js';
 
@@ -118,5 +119,6 @@ export function changeOptions(io: Io, objects: Objects, id: ObjectId): ChangeOpt
     ...call,
     identity: { uid: io.newUid(), createdAt: io.now() },
     ...(id.kind.kind === 'IPPool' ? { check: poolCheck(io, objects.store, call) } : {}),
+    ...(id.kind.kind === 'BGPPeer' ? { check: peerCheck(objects.store, call) } : {}),
   };
 }
