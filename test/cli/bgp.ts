@@ -154,6 +154,19 @@ No global IPv6 BGP Peers defined.
   });
 });
 
+t.test('a peer cannot name a filter that does not exist', async (t) => {
+  const cli = cliOn(createMemoryStore());
+  const peer =
+    'apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {peerIP: 192.0.2.1, asNumber: 1, filters: [f]}\n';
+  const filter =
+    'apiVersion: projectcalico.org/v3\nkind: BGPFilter\nmetadata: {name: f}\nspec: {importV4: [{action: Reject}]}\n---\n';
+  t.match(await cli('create -f -', { stdin: peer }), {
+    status: 1,
+    err: /Filters = 'f' \(no such BGPFilter exists: create it first\)/,
+  });
+  t.equal((await cli('create -f -', { stdin: filter + peer })).status, 0);
+});
+
 const NODES = ['a', 'b', 'c']
   .map(
     (name) =>

@@ -66,8 +66,20 @@ export class BgpConfigurations {
   }
 }
 
+/** Reading addresses is most of the work at a thousand nodes, and Nodes seldom change. */
+const addresses = new WeakMap<Node, Readonly<Record<Family, Address | undefined>>>();
+
 /** The node's BGP address; undefined when it has none, or none that can be read. */
 export function bgpAddress(node: Node, family: Family): Address | undefined {
+  let known = addresses.get(node);
+  if (known === undefined) {
+    known = { 4: readAddress(node, 4), 6: readAddress(node, 6) };
+    addresses.set(node, known);
+  }
+  return known[family];
+}
+
+function readAddress(node: Node, family: Family): Address | undefined {
   const text = family === 4 ? node.ipv4Address : node.ipv6Address;
   if (text === undefined) return undefined;
   const address = Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text);

@@ -7,6 +7,7 @@ import type { Io } from '../io.js';
 import { idOf, type ObjectId } from '../object-name.js';
 import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '../objects.js';
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
+import { peerCheck } from '../peer-checks.js';
 import { lockOutWarning, policyTierCheck } from '../policy-checks.js';
 import { poolCheck } from '../pool-checks.js';
 import type { SharedOptions } from '../session.js';
@@ -136,6 +137,7 @@ function checkOf(
   call: CallOptions,
 ): Pick<ChangeOptions, 'check'> {
   if (kind.kind === 'IPPool') return { check: poolCheck(io, store, call) };
+  if (kind.kind === 'BGPPeer') return { check: peerCheck(store, call) };
   return kind.kind.endsWith('NetworkPolicy') ? { check: policyTierCheck(store, call) } : {};
 }
 
