@@ -5,7 +5,12 @@ import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../da
 import type { Profile } from '../model/index.js';
 import { encodeWorkloadEndpoint, type Identity } from '../model/v3/index.js';
 import { evict, isLive } from './bound-endpoint.js';
-import { discardEndpoint, endpointConflict, type EndpointsContext } from './context.js';
+import {
+  discardEndpoint,
+  endpointConflict,
+  requireNetwork,
+  type EndpointsContext,
+} from './context.js';
 import { nameLearnt } from './endpoint-changes.js';
 import type { EndpointRecord } from './endpoint-book.js';
 import { leaseFor, planEndpoint, readMtu, type EndpointPlan } from './plan-endpoint.js';
@@ -37,8 +42,9 @@ export async function createEndpoint(
   const { book, veths, settings } = context;
   const id = body.EndpointID;
   const existing = book.get(id);
-  if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going) {
-    return answer(existing, body);
+  if (existing !== undefined && !existing.going) {
+    requireNetwork(existing, body.NetworkID);
+    if (existing.networkId === body.NetworkID) return answer(existing, body);
   }
   const plan = await planEndpoint(context, body, signal);
   const mtu = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : DEFAULT_MTU);
