@@ -1,6 +1,7 @@
 import { Fault, type Clock, type Log } from '../base/index.js';
 import { ConflictFault, type Entry, type Store } from '../datastore/index.js';
 import type { Netlink } from '../netlink/index.js';
+import type { Creations } from './creations.js';
 import type { EndpointBook, EndpointRecord } from './endpoint-book.js';
 import type { Networks } from './networks.js';
 import type { AddressLeases, EndpointProgrammer, NetworkNames, PoolRequests } from './ports.js';
@@ -25,6 +26,7 @@ export interface EndpointsContext {
   readonly settings: EndpointSettings;
   readonly networks: Networks;
   readonly book: EndpointBook;
+  readonly creations: Creations;
   readonly profiles: ProfileBook;
   readonly writes: WriteQueue;
   readonly veths: Veths;
