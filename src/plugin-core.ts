@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { KeptWork, RecordJournal, type Clock, type Log } from './base/index.js';
 import { createSyncer, type Store, type Syncer, type SyncListener } from './datastore/index.js';
 import {
+  Creations,
   EndpointBook,
   Endpoints,
   Networks,
@@ -153,6 +154,7 @@ async function assemble(
     log,
   });
   const endpoints = new Endpoints({
+    creations: new Creations(),
     store,
     node: host.node,
     hostUuid: host.uuid,

@@ -1,4 +1,4 @@
-import { sleep } from '../base/index.js';
+import { Fault, orAbort, sleep } from '../base/index.js';
 import { hostInterfaceName, peerInterfaceName, type Address } from '../model/index.js';
 import { discardEndpoint, type EndpointsContext } from './context.js';
 import type { EndpointRecord, StrayEndpoint } from './endpoint-book.js';
@@ -29,7 +29,10 @@ export function boundEndpoint(
 ): BoundEndpoint | undefined {
   const { book, programmer, veths } = context;
   const record = book.holding(address);
-  if (record !== undefined) {
+  if (record === undefined) {
+    const creation = context.creations.holding(address);
+    if (creation !== undefined) return boundToBe(context, address, creation);
+  } else {
     return {
       endpointId: record.id,
       description: describe(record),
@@ -53,6 +56,25 @@ export function boundEndpoint(
   };
 }
 
+/** An endpoint that a call is making with the address: what it will be is known when that has ended. */
+function boundToBe(
+  context: EndpointsContext,
+  address: Address,
+  { id, ended }: { readonly id: string; readonly ended: Promise<void> },
+): BoundEndpoint {
+  const made = (): BoundEndpoint | undefined => boundEndpoint(context, address);
+  return {
+    endpointId: id,
+    description: `endpoint ${id.slice(0, 12)} on this host, which is being made`,
+    isLive: async (signal) => {
+      await orAbort(ended, signal, 'the creation of an endpoint with this address');
+      return (await made()?.isLive(signal)) ?? false;
+    },
+    evict: async () => (await made()?.evict()) ?? { compares: [], writes: [] },
+    evicted: () => made()?.evicted(),
+  };
+}
+
 function describe({ id, endpoint }: EndpointRecord): string {
   const { containerId, node } = endpoint;
   const what =
@@ -66,6 +88,23 @@ export async function evict(context: EndpointsContext, record: EndpointRecord): 
   const entry = await context.store.get(record.key);
   const compares = [{ key: record.key, revision: entry?.revision ?? 0n }];
   return { compares, writes: entry === undefined ? [] : [{ key: record.key, value: null }] };
+}
+
+/** An older endpoint of the address gives way only if no container has it. */
+export async function giveWay(
+  context: EndpointsContext,
+  other: EndpointRecord,
+  signal: AbortSignal,
+): Promise<Eviction> {
+  const live = !other.going && (await isLive(context, other.id, other.slot > 0, signal));
+  if (!live) return evict(context, other);
+  throw new Fault(
+    'exists',
+    `${other.endpoint.addresses.join(', ')} is in use by the running endpoint ${other.id.slice(0, 12)}; remove that container first`,
+    {
+      reason: 'address-taken',
+    },
+  );
 }
 
 /** The pair of an endpoint that the store does not know goes, and so does its file. */

@@ -1,6 +1,7 @@
-import { type Clock, type Log } from '../base/index.js';
+import { Fault, type Clock, type Log } from '../base/index.js';
 import { ConflictFault, type Entry, type Store } from '../datastore/index.js';
 import type { Netlink } from '../netlink/index.js';
+import type { Creations } from './creations.js';
 import type { EndpointBook, EndpointRecord } from './endpoint-book.js';
 import type { Networks } from './networks.js';
 import type { AddressLeases, EndpointProgrammer, NetworkNames, PoolRequests } from './ports.js';
@@ -25,6 +26,7 @@ export interface EndpointsContext {
   readonly settings: EndpointSettings;
   readonly networks: Networks;
   readonly book: EndpointBook;
+  readonly creations: Creations;
   readonly profiles: ProfileBook;
   readonly writes: WriteQueue;
   readonly veths: Veths;
@@ -48,4 +50,17 @@ export function endpointConflict(current: ReadonlyMap<string, Entry | undefined>
 export function discardEndpoint({ book, veths }: EndpointsContext, record: EndpointRecord): void {
   if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
   book.remove(record.id);
+}
+
+/**
+ * Throws `refused` when the endpoint is of another network: the call would take a running container's interface for its
+ * own. Of one whose file is gone nobody knows the network.
+ */
+export function requireNetwork({ id, networkId }: EndpointRecord, wanted: string): void {
+  if (networkId === '' || networkId === wanted) return;
+  throw new Fault(
+    'refused',
+    `endpoint ${id.slice(0, 12)} belongs to network ${networkId.slice(0, 12)}, not to ${wanted.slice(0, 12)}; start the container again`,
+    { reason: 'other-network' },
+  );
 }

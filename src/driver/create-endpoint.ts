@@ -4,11 +4,22 @@ import { abortFault, deadline, Fault, isFault, messageOf } from '../base/index.j
 import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../datastore/index.js';
 import type { Profile } from '../model/index.js';
 import { encodeWorkloadEndpoint, type Identity } from '../model/v3/index.js';
-import { evict, isLive } from './bound-endpoint.js';
-import { discardEndpoint, endpointConflict, type EndpointsContext } from './context.js';
+import { giveWay } from './bound-endpoint.js';
+import {
+  discardEndpoint,
+  endpointConflict,
+  requireNetwork,
+  type EndpointsContext,
+} from './context.js';
 import { nameLearnt } from './endpoint-changes.js';
 import type { EndpointRecord } from './endpoint-book.js';
-import { leaseFor, planEndpoint, readMtu, type EndpointPlan } from './plan-endpoint.js';
+import {
+  wantedAddresses,
+  leaseFor,
+  planEndpoint,
+  readMtu,
+  type EndpointPlan,
+} from './plan-endpoint.js';
 import type { AddressLease } from './ports.js';
 import type { CreateEndpointBody } from './schema.js';
 import { commitOrSettle } from './settle.js';
@@ -25,21 +36,35 @@ export interface CreatedInterface {
   readonly Interface: { readonly MacAddress?: string };
 }
 
-/**
- * CreateEndpoint: one commit, and the veth pair while the store works on it. Undoes its own steps when one of
- * them fails: Docker will not.
- */
+/** CreateEndpoint; a repeated call has the answer of the first, also while that one is under way. */
 export async function createEndpoint(
+  context: EndpointsContext,
+  body: CreateEndpointBody,
+  signal: AbortSignal,
+): Promise<CreatedInterface> {
+  const { book, creations } = context;
+  const id = body.EndpointID;
+  const addresses = wantedAddresses(body);
+  await creations.ended(id, addresses, signal);
+  const existing = book.get(id);
+  if (existing !== undefined && !existing.going) {
+    requireNetwork(existing, body.NetworkID);
+    if (existing.networkId === body.NetworkID) return answer(existing, body);
+  }
+  return creations.run(id, addresses, () => make(context, body, signal));
+}
+
+/**
+ * One commit, and the veth pair while the store works on it. Undoes its own steps when one of them fails: Docker
+ * will not.
+ */
+async function make(
   context: EndpointsContext,
   body: CreateEndpointBody,
   signal: AbortSignal,
 ): Promise<CreatedInterface> {
   const { book, veths, settings, programmer } = context;
   const id = body.EndpointID;
-  const existing = book.get(id);
-  if (existing !== undefined && existing.networkId === body.NetworkID && !existing.going) {
-    return answer(existing, body);
-  }
   const plan = await planEndpoint(context, body, signal);
   const configured = readMtu(plan.network) ?? (settings.vethMtu > 0 ? settings.vethMtu : undefined);
   const mtu = configured ?? programmer.workloadMtu() ?? DEFAULT_MTU;
@@ -190,7 +215,7 @@ async function transactionOf(
       .filter((other) => other.id !== id),
   );
   const evictions = await Promise.all(
-    [...stale].map((other) => replace(context, other, parts.signal)),
+    [...stale].map((other) => giveWay(context, other, parts.signal)),
   );
   const compares = [
     { key: parts.key, revision: context.book.get(id)?.revision ?? 0n },
@@ -209,21 +234,4 @@ async function transactionOf(
     transaction,
     committed: () => [...stale].forEach((other) => discardEndpoint(context, other)),
   };
-}
-
-/** An older endpoint of the address gives way only if no container has it. */
-async function replace(
-  context: EndpointsContext,
-  other: EndpointRecord,
-  signal: AbortSignal,
-): ReturnType<typeof evict> {
-  const live = !other.going && (await isLive(context, other.id, other.slot > 0, signal));
-  if (!live) return evict(context, other);
-  throw new Fault(
-    'exists',
-    `${other.endpoint.addresses.join(', ')} is in use by the running endpoint ${other.id.slice(0, 12)}; remove that container first`,
-    {
-      reason: 'address-taken',
-    },
-  );
 }

@@ -1,5 +1,6 @@
 export { createDriverMethods, type DriverCore, type DriverPluginOptions } from './plugin.js';
 export { HOST_ANNOTATION } from './create-endpoint.js';
+export { Creations } from './creations.js';
 export { EndpointBook } from './endpoint-book.js';
 export type { EndpointSettings } from './context.js';
 export type { EndpointChange } from './endpoint-changes.js';

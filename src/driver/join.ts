@@ -1,7 +1,7 @@
 import { Fault, isFault } from '../base/index.js';
 import { Address, type Family } from '../model/index.js';
 import type { EndpointRecord } from './endpoint-book.js';
-import type { EndpointsContext } from './context.js';
+import { requireNetwork, type EndpointsContext } from './context.js';
 import { asProgrammed, shareGround } from './endpoint-changes.js';
 import { routesOfJoin, subnetsOf } from './join-routes.js';
 import type { Network } from './network-record.js';
@@ -52,6 +52,7 @@ export async function join(
       },
     );
   }
+  requireNetwork(record, body.NetworkID);
   const network = await context.networks.require(body.NetworkID, { signal });
   const joined =
     record.sandboxKey === body.SandboxKey && record.slot > 0

@@ -215,6 +215,8 @@ export class Networks {
       const entry = await store.get(key, options);
       if (entry === undefined) return;
       const network = decodeNetwork(clusterId, entry.value, node, networkId);
+      // Another network whose id begins alike has the record.
+      if (!Object.values(network.hosts).includes(networkId)) return;
       const others = othersOf(network, node);
       const last = Object.keys(others).length === 0;
       const profile = last

@@ -68,10 +68,17 @@ export async function planEndpoint(
   return { network, leases, mac, profile, provisional, endpoint };
 }
 
+function addressTexts({ Interface: wanted }: CreateEndpointBody): string[] {
+  return [wanted?.Address ?? '', wanted?.AddressIPv6 ?? ''].filter((text) => text !== '');
+}
+
+/** The addresses that the request names, as far as they can be understood. */
+export function wantedAddresses(body: CreateEndpointBody): Address[] {
+  return addressTexts(body).flatMap((text) => Cidr.tryParseInterface(text)?.address ?? []);
+}
+
 function addressesOf(body: CreateEndpointBody): Address[] {
-  const texts = [body.Interface?.Address ?? '', body.Interface?.AddressIPv6 ?? ''].filter(
-    (text) => text !== '',
-  );
+  const texts = addressTexts(body);
   if (texts.length === 0) {
     throw new Fault(
       'invalid',

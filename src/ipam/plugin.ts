@@ -110,7 +110,7 @@ async function requestAddress(
   const poolId = parsePoolId(body.PoolID);
   const mac = (body.Options?.[MAC_OPTION] ?? '').toLowerCase();
   const gateway = body.Options?.[REQUEST_TYPE] === GATEWAY_TYPE;
-  const address = requestedAddress(body.Address ?? '');
+  const address = requestedAddress(body.Address ?? '', poolId);
   const holder = gateway || (address !== undefined && mac === '') ? 'pool' : 'endpoint';
   if (holder === 'endpoint') await refuseOtherDriver(core, poolId.text, options, signal);
   const family = address?.family ?? poolId.family ?? 4;
@@ -130,8 +130,13 @@ async function refuseOtherDriver(
   if (core.uses.userOf(poolId) !== 'ours') throw otherDriver(options.names);
 }
 
-function requestedAddress(text: string): Address | undefined {
-  return text === '' ? undefined : Address.parse(text);
+function requestedAddress(text: string, { family }: PoolId): Address | undefined {
+  if (text === '') return undefined;
+  const address = Address.parse(text);
+  if (family === undefined || address.family === family) return address;
+  throw new Fault('invalid', `${address} is no IPv${family} address, as the pool's are`, {
+    reason: 'wrong-family',
+  });
 }
 
 function otherDriver(names: { readonly driver: string; readonly ipamDriver: string }): Fault {

@@ -1,4 +1,4 @@
-import { isFault, type Clock, type Fault, type Log } from '../base/index.js';
+import { Fault, isFault, type Clock, type Log } from '../base/index.js';
 import { blockPrefix, retryOnConflict, type CallOptions, type Store } from '../datastore/index.js';
 import { Cidr, holderOf, poolOf, type Address, type BlockAttribute } from '../model/index.js';
 import { coolingAttribute } from '../model/v3/index.js';
@@ -111,12 +111,15 @@ export class Releaser {
   ): BlockWork {
     const { catalog, clock, handles } = this.#deps;
     const handle = holder.handle ?? '';
+    const decidedAt = handles.revisionOf(handle);
     return {
       type: 'release',
       handle,
       ...(also === undefined ? {} : { also }),
       apply: (edit) => {
         if (edit.holderOf(address)?.text !== holder.text) return undefined;
+        if (!isPoolHandle(handle) && handles.revisionOf(handle) !== decidedAt)
+          throw putToUse(address);
         // The commit compares the same revision, so nobody can slip in between.
         if (onlyRevision !== undefined && handles.revisionOf(handle) !== onlyRevision)
           return undefined;
@@ -172,6 +175,11 @@ export class Releaser {
       if (failed !== undefined) throw failed.reason;
     }
   }
+}
+
+/** CreateEndpoint puts the handle again: whether the address may go is to be decided anew. */
+function putToUse(address: Address): Fault {
+  return new Fault('conflict', `${address} was put to use meanwhile`, { reason: 'handle-changed' });
 }
 
 /** Faults after which a release is remembered durably and repeated, instead of being told to Docker. */
