@@ -16,7 +16,8 @@ import type { ClusterListener } from './cluster-view.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { LocalProgrammer } from './local-programmer.js';
 import { renderNat } from './nat/index.js';
-import type { Encapsulation, Policy } from './policy/index.js';
+import { encapsulationOf, hostSettingsOf } from './felix-settings.js';
+import type { HostSettings, Policy } from './policy/index.js';
 import type { ProfileBook } from './profile-book.js';
 import type { RemoteFeed } from './remote-feed.js';
 import type { DesiredTable } from './table.js';
@@ -29,6 +30,8 @@ export interface ClusterFeedOptions {
   readonly book: EndpointBook;
   readonly programmer: LocalProgrammer;
   readonly guard: AddressGuard;
+  /** What the operator of this host says of it. */
+  readonly hostSettings: HostSettings;
   /** What leads to other hosts. */
   readonly remote: RemoteFeed;
   /** The table may differ from the kernel's. */
@@ -42,9 +45,11 @@ export interface ClusterFeedOptions {
 /** What the store tells, turned into wanted policy and NAT. */
 export class ClusterFeed implements ClusterListener {
   readonly #options: ClusterFeedOptions;
+  #pools: readonly IpPool[] = [];
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options;
+    options.policy.setHostSettings(hostSettingsOf(options.remote.felix, options.hostSettings));
     // The rules exist from the start; the pools decide whom they touch.
     this.onPools(new Map());
   }
@@ -92,7 +97,8 @@ export class ClusterFeed implements ClusterListener {
 
   onPools(pools: ReadonlyMap<string, IpPool>): void {
     const { table, policy, onDirty } = this.#options;
-    policy.setEncapsulation(encapsulationOf(pools.values()));
+    this.#pools = [...pools.values()];
+    policy.setEncapsulation(encapsulationOf(this.#pools, this.#options.remote.felix));
     const { sets, chains } = renderNat(pools.values());
     for (const { name, type, keys } of sets) {
       table.putSet(name, { kind: 'set', type, interval: true });
@@ -112,8 +118,11 @@ export class ClusterFeed implements ClusterListener {
   }
 
   onFelix(name: string, felix: FelixConfiguration | undefined): void {
-    this.#options.remote.onFelix(name, felix);
-    this.#options.onDirty();
+    const { remote, policy, hostSettings, onDirty } = this.#options;
+    remote.onFelix(name, felix);
+    policy.setHostSettings(hostSettingsOf(remote.felix, hostSettings));
+    policy.setEncapsulation(encapsulationOf(this.#pools, remote.felix));
+    onDirty();
   }
 
   onNodes(nodes: ReadonlyMap<string, Node>): void {
@@ -124,18 +133,6 @@ export class ClusterFeed implements ClusterListener {
   onInSync(): void {
     this.#options.onInSync();
   }
-}
-
-/** VXLAN's port, unless it is configured. */
-const VXLAN_PORT = 4789;
-
-function encapsulationOf(pools: Iterable<IpPool>): Encapsulation {
-  const used = [...pools].filter(({ disabled }) => !disabled);
-  const vxlan = used.some(({ vxlanMode }) => vxlanMode !== 'Never');
-  return {
-    ipip: used.some(({ ipipMode }) => ipipMode !== 'Never'),
-    ...(vxlan ? { vxlanPort: VXLAN_PORT } : {}),
-  };
 }
 
 /** Every address that a host may send from: its own, and those of its tunnels. */

@@ -72,7 +72,6 @@ export function wireAgent(
   const table = new DesiredTable(settings.tableName ?? TABLE);
   const hostReach = settings.hostReach ?? 'own';
   const policy = new Policy(table, { hostReach, waits: true }, () => clock.monotonic());
-  policy.setHostSettings(settings.host ?? {});
   const profiles = new ProfileBook(policy);
   const routes = new RouteKeeper({ netlink, sys, log });
   const isolate = (): Promise<boolean> => isolateBadRules(nft, policy, log);
@@ -96,6 +95,7 @@ export function wireAgent(
   const { nodeName } = settings;
   const feed = new ClusterFeed({
     ...{ nodeName, table, policy, profiles, book, programmer, guard, remote },
+    hostSettings: settings.host ?? {},
     onDirty: () => mark('table'),
     onHostEndpoints: () => mark('interfaces'),
     onInSync: () => mark('complete'),
