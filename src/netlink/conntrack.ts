@@ -22,6 +22,8 @@ const NFGENMSG_SIZE = 4;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
 const CTA_ID = 12;
+/** Of a connection that another one announced, such as the data of FTP. */
+export const CTA_TUPLE_MASTER = 14;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
 const CTA_TUPLE_IP = 1;
@@ -39,7 +41,10 @@ const FILTER_SOURCE = 1;
 const MOST_FILTERED = 4;
 const FEWEST_FILTERED = 5_000;
 
-const wanted: ReadonlySet<number> = new Set([CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID, CTA_ZONE]);
+const wanted: ReadonlySet<number> = new Set([
+  ...[CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID],
+  ...[CTA_TUPLE_MASTER, CTA_ZONE],
+]);
 
 /** A connection as the kernel lists it. */
 export interface Flow {

@@ -1,6 +1,12 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Address, families } from '../model/index.js';
-import { decodeFlow, deleteFlow, flowCount, listFlowsRequest } from './conntrack.js';
+import {
+  CTA_TUPLE_MASTER,
+  decodeFlow,
+  deleteFlow,
+  flowCount,
+  listFlowsRequest,
+} from './conntrack.js';
 import type { ConnectionFlow } from './port.js';
 import type { Requests } from './request.js';
 import { decodeAttributes } from './wire.js';
@@ -31,6 +37,8 @@ export async function cutFlows(
     for (const [at, message] of messages.entries()) {
       if (at % MOST_AT_ONCE === MOST_AT_ONCE - 1) await breathe();
       const flow = decodeFlow(message);
+      // Related to another connection: rules let it in for that one's sake.
+      if (flow?.attributes.has(CTA_TUPLE_MASTER) === true) continue;
       const judged = flow && flowOf(flow.originalTuple, flow.replyTuple);
       if (flow === undefined || judged === undefined || !isForbidden(judged)) continue;
       if (await deleteFlow(quick, family, flow)) deleted += 1;

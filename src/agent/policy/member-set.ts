@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
-  Address,
   Cidr,
   families,
+  type Address,
   type Family,
   type NamedPort,
   type Selector,
@@ -57,9 +57,9 @@ export class KernelSets {
     };
   }
 
-  /** Changes when networks come into it, or the last of them leaves: rules are to name the new one. */
-  name(family: Family): string {
-    return this.#parts[family].name;
+  /** Of single members, and of networks while there are any: a member is in one of them. */
+  names(family: Family): readonly string[] {
+    return this.#parts[family].names;
   }
 
   join(item: Contribution): void {
@@ -76,7 +76,7 @@ export class KernelSets {
     }
   }
 
-  /** Networks may have come or gone: puts them in order. True when a name changed. */
+  /** Networks may have come or gone: puts them in order. True when there are other names now. */
   settle(): boolean {
     return families.map((family) => this.#parts[family].settle()).includes(true);
   }
@@ -120,28 +120,37 @@ interface FamilySetOptions {
 }
 
 /**
- * A hash set while it has single members only, and one of intervals, under another name, while a
- * network is among them: the kernel finds a member of the first kind faster and changes it cheaper.
+ * Single members in a hash set, and networks, while there are any, in one of intervals beside it:
+ * nft reads a set of intervals whole before it changes one, which takes seconds for large ones, and
+ * containers that come and go are single members.
  */
 class FamilySet {
   readonly #options: FamilySetOptions;
+  readonly #name: string;
+  readonly #netsName: string;
   /** Two items may give the same member: it leaves with the last one. */
   readonly #hosts = new Map<string, number>();
   readonly #nets = new Map<string, { readonly net: Cidr; count: number }>();
-  /** In order, none inside another; no empty list: an interval set. */
-  #cover: readonly Cidr[] = [];
   #stale = false;
-  name: string;
+  #hasNets = false;
 
   constructor(options: FamilySetOptions) {
     this.#options = options;
-    this.name = this.#put(false);
+    const { sink, family, id, ports, comment } = options;
+    this.#name = `${ports ? 'n' : 's'}${family}-${id}`;
+    this.#netsName = `i${family}-${id}`;
+    const type = `ipv${family}_addr${ports ? ' . inet_proto . inet_service' : ''}`;
+    sink.putSet(this.#name, { kind: 'set', type, comment });
+  }
+
+  get names(): readonly string[] {
+    return this.#hasNets ? [this.#name, this.#netsName] : [this.#name];
   }
 
   add(element: string): void {
     const count = this.#hosts.get(element) ?? 0;
     this.#hosts.set(element, count + 1);
-    if (count === 0 && !this.#covered(element)) this.#options.sink.addElement(this.name, element);
+    if (count === 0) this.#options.sink.addElement(this.#name, element);
   }
 
   remove(element: string): void {
@@ -152,7 +161,7 @@ class FamilySet {
       return;
     }
     this.#hosts.delete(element);
-    this.#options.sink.removeElement(this.name, element);
+    this.#options.sink.removeElement(this.#name, element);
   }
 
   addNet(net: Cidr): void {
@@ -177,42 +186,22 @@ class FamilySet {
   settle(): boolean {
     if (!this.#stale) return false;
     this.#stale = false;
-    const { sink } = this.#options;
-    const previous = this.name;
-    const interval = this.#nets.size > 0;
-    const same = interval === this.#cover.length > 0;
-    this.#cover = halves(withoutContained([...this.#nets.values()].map(({ net }) => net)));
-    if (!same) this.name = this.#put(interval);
-    const hosts = [...this.#hosts.keys()].filter((element) => !this.#covered(element));
-    sink.replaceElements(this.name, [...this.#cover.map(String), ...hosts]);
-    if (!same) sink.dropSet(previous);
-    return !same;
+    const { sink, family, comment } = this.#options;
+    const had = this.#hasNets;
+    this.#hasNets = this.#nets.size > 0;
+    if (this.#hasNets) {
+      const type = `ipv${family}_addr`;
+      sink.putSet(this.#netsName, { kind: 'set', type, interval: true, comment });
+      const nets = withoutContained([...this.#nets.values()].map(({ net }) => net));
+      sink.replaceElements(this.#netsName, halves(nets).map(String));
+    } else {
+      sink.dropSet(this.#netsName);
+    }
+    return had !== this.#hasNets;
   }
 
   drop(): void {
-    this.#options.sink.dropSet(this.name);
-  }
-
-  #put(interval: boolean): string {
-    const { sink, family, id, ports, comment } = this.#options;
-    const name = `${ports ? 'n' : interval ? 'i' : 's'}${family}-${id}`;
-    const type = `ipv${family}_addr${ports ? ' . inet_proto . inet_service' : ''}`;
-    sink.putSet(name, { kind: 'set', type, ...(interval ? { interval } : {}), comment });
-    return name;
-  }
-
-  /** Elements of an interval set must not overlap: an address inside a network needs none. */
-  #covered(element: string): boolean {
-    if (this.#cover.length === 0) return false;
-    const address = Address.parse(element);
-    let low = 0;
-    let high = this.#cover.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#cover[middle]?.base.compare(address) ?? 1) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return this.#cover[low - 1]?.contains(address) === true;
+    for (const name of this.names) this.#options.sink.dropSet(name);
   }
 }
 

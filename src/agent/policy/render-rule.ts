@@ -14,11 +14,12 @@ export interface RuleList {
   readonly namespace?: string;
 }
 
-export type SetNames = (set: MemberSet, family: Family) => string;
+/** The kernel's sets of one: a member is in one of them. */
+export type SetNames = (set: MemberSet, family: Family) => readonly string[];
 
 export interface RenderedRules {
   /** nft rules in order. */
-  readonly rules: (nameOf: SetNames) => readonly string[];
+  readonly rules: (namesOf: SetNames) => readonly string[];
   /** Those that the rules name. */
   readonly sets: readonly MemberSet[];
   /** What could not be honoured and therefore admits nothing; one line each. */
@@ -60,7 +61,7 @@ export function renderRules({ rules, owner, kind, namespace }: RuleList): Render
     if (typeof condition === 'object') sets.set(condition.set.id, condition.set);
   }
   return {
-    rules: (nameOf) => lines.map((line) => lineText(line, nameOf)),
+    rules: (namesOf) => lines.flatMap((line) => lineTexts(line, namesOf)),
     sets: [...sets.values()],
     problems,
   };
@@ -88,14 +89,22 @@ function linesOf(matches: readonly Match[], statement: string): Line[] {
   });
 }
 
-function lineText({ conditions, family, statement }: Line, nameOf: SetNames): string {
-  const texts = conditions.flatMap((condition) => {
-    if (typeof condition === 'boolean') return [];
-    if (typeof condition === 'string') return [condition];
+/** One rule, or one for each of the sets that a member may be in. */
+function lineTexts({ conditions, family, statement }: Line, namesOf: SetNames): string[] {
+  let texts: string[][] = [[]];
+  for (const condition of conditions) {
+    if (typeof condition === 'boolean') continue;
+    if (typeof condition === 'string') {
+      texts = texts.map((text) => [...text, condition]);
+      continue;
+    }
     const { key, negated, set } = condition;
-    return [`${key} ${negated ? '!= ' : ''}@${nameOf(set, family)}`];
-  });
-  return [...texts, statement].join(' ');
+    const tests = namesOf(set, family).map((name) => `${key} ${negated ? '!= ' : ''}@${name}`);
+    texts = negated
+      ? texts.map((text) => [...text, ...tests])
+      : texts.flatMap((text) => tests.map((test) => [...text, test]));
+  }
+  return texts.map((text) => [...text, statement].join(' '));
 }
 
 function statementOf(rule: Rule, comment: string): string {

@@ -162,8 +162,8 @@ export class RuleChains {
     for (const set of wanted.values()) if (!previous.has(set.id)) this.#enterSet(chain, set);
     active.sets = new Set(wanted.keys());
     active.problems = problems;
-    const nameOf: SetNames = (set, family) => this.#members.nameOf(set.id, family);
-    const rules = rendered?.rules(nameOf) ?? [`counter drop comment "${commentText(closed)}"`];
+    const namesOf: SetNames = (set, family) => this.#members.namesOf(set.id, family);
+    const rules = rendered?.rules(namesOf) ?? [`counter drop comment "${commentText(closed)}"`];
     this.#sink.putChain(chain, { rules });
     this.#leaveSets(chain, new Set([...previous].filter((id) => !wanted.has(id))));
   }

@@ -94,9 +94,9 @@ export class SelectorMembers {
     this.#index.unwatch(setId);
   }
 
-  /** What the kernel's set is called now. */
-  nameOf(setId: string, family: Family): string {
-    return this.#sets.get(setId)?.name(family) ?? '';
+  /** What the kernel's sets are called now: a member is in one of them. */
+  namesOf(setId: string, family: Family): readonly string[] {
+    return this.#sets.get(setId)?.names(family) ?? [];
   }
 
   /** Endpoints that have the address. */
