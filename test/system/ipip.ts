@@ -1,17 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
+import { ipipObstacle } from '../fixtures/ipip-obstacle.js';
 import { capture } from '../fixtures/kernel-view.js';
 import { labObstacle } from '../fixtures/lab-host.js';
 import { startWorkload } from '../fixtures/lab-workload.js';
 import { ipPool, startMeshLab } from '../fixtures/mesh-lab.js';
 import { until } from '../fixtures/until.js';
-
-/** Why IPIP cannot be run here: kernels without the module are common. */
-function ipipObstacle(): string | undefined {
-  const probe = ['--net', 'ip', 'link', 'add', 'probe', 'type', 'ipip', 'remote', '192.0.2.1'];
-  const { status, stderr } = spawnSync('unshare', probe, { encoding: 'utf8' });
-  return status === 0 ? undefined : `this kernel has no IPIP: ${stderr.trim()}`;
-}
 
 /** Software emulation is slow: one pair of hosts. */
 const SLOW_MS = 120_000;

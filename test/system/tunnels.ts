@@ -73,7 +73,18 @@ async function everyPair(
   for (const workload of workloads)
     t.equal(workload.mtu, 1430, 'the smallest of the tunnels in use');
   const [first, second] = workloads;
-  const full = await first?.ping(second?.address ?? '', '-M', 'do', '-s', String(1430 - 28));
+  const [a, b] = lab.hosts;
+  if (first === undefined || second === undefined || a === undefined || b === undefined) {
+    throw new Error('two hosts are needed');
+  }
+  const device = always ? 'vxlan.calico' : 'eth0';
+  const arrived = await capture(b.host, device, 'icmp', () => first.ping(second.address));
+  t.match(
+    arrived.join('\n'),
+    `${first.address} > ${second.address}`,
+    'its own source: no NAT between',
+  );
+  const full = await first.ping(second.address, '-M', 'do', '-s', String(1430 - 28));
   t.equal(full?.status, 0, 'a full packet passes');
   for (const workload of workloads) await workload.stop();
 }
