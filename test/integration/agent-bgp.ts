@@ -43,21 +43,25 @@ interface Scene {
   running: RunningAgent;
 }
 
-await inPrivateNamespace(import.meta.url, () => {
-  t.test('BGP of one host, with everything that goes wrong', { skip }, async (t) => {
-    const scene = await setUp(t);
-    await t.test('a session, and the route of the other side', (t) => session(t, scene));
-    await t.test('a wrong AS number and a peer that is not there', (t) => wrongPeers(t, scene));
-    await t.test('passwords', (t) => passwords(t, scene));
-    await t.test('files of the operator', (t) => includes(t, scene));
-    await t.test('a BIRD that hangs', (t) => hangs(t, scene));
-    await t.test('a dead peer holds no route back', (t) => deadPeer(t, scene));
-    await t.test('another BIRD at our socket', (t) => foreign(t, scene));
-    await t.test('another program on the BGP port', (t) => portTaken(t, scene));
-    await t.test('without the program', (t) => withoutProgram(t, scene));
-    await t.test('nobody to speak to', (t) => silence(t, scene));
-  });
-});
+await inPrivateNamespace(
+  import.meta.url,
+  () => {
+    t.test('BGP of one host, with everything that goes wrong', { skip }, async (t) => {
+      const scene = await setUp(t);
+      await t.test('a session, and the route of the other side', (t) => session(t, scene));
+      await t.test('a wrong AS number and a peer that is not there', (t) => wrongPeers(t, scene));
+      await t.test('passwords', (t) => passwords(t, scene));
+      await t.test('files of the operator', (t) => includes(t, scene));
+      await t.test('a BIRD that hangs', (t) => hangs(t, scene));
+      await t.test('a dead peer holds no route back', (t) => deadPeer(t, scene));
+      await t.test('another BIRD at our socket', (t) => foreign(t, scene));
+      await t.test('another program on the BGP port', (t) => portTaken(t, scene));
+      await t.test('without the program', (t) => withoutProgram(t, scene));
+      await t.test('nobody to speak to', (t) => silence(t, scene));
+    });
+  },
+  { processes: true },
+);
 
 async function setUp(t: Test): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'agent-bgp-'));
