@@ -4,6 +4,7 @@ import type { Netlink } from '../netlink/index.js';
 import {
   BgpView,
   BirdKeeper,
+  PORT_TAKEN,
   readPasswords,
   renderBgp,
   type BgpNote,
@@ -31,6 +32,8 @@ const COMING_UP_MS = 30_000;
 const LOOK_OFTEN_MS = 1000;
 /** A BIRD that lived this long is started again at once when it ends. */
 const GOOD_LIFE_MS = 30_000;
+const PORT_HINT =
+  "; another program has the BGP port: end it, such as the distribution's own bird.service";
 /** RTPROT_BIRD of the kernel's rtnetlink.h. */
 const BIRD_PROTOCOL = 12;
 
@@ -95,7 +98,8 @@ export class BgpPart {
       ...sessions
         .filter(({ info }) => info !== 'Established')
         .map(({ peer, state: how, info, since }): BgpNote => {
-          const details = `${how} ${info} since ${since}`.trim();
+          const hint = info.includes(PORT_TAKEN) ? PORT_HINT : '';
+          const details = `${how} ${info} since ${since}${hint}`;
           return { reason: 'bgp-session-down', subject: peer, details };
         }),
     ];

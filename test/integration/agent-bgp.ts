@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { completeResource, encodeResource, readManifests } from '../../src/model
 import { attachOutside, startAgent, type RunningAgent } from '../fixtures/agent-host.js';
 import { v3 } from '../fixtures/bgp-facts.js';
 import { findProgram } from '../fixtures/lab-host.js';
-import { sendSignal } from '../fixtures/lab-process.js';
+import { alive, sendSignal } from '../fixtures/lab-process.js';
 import { createMemoryStore, type MemoryStore } from '../fixtures/memory-store.js';
 import type { NetworkNamespace } from '../fixtures/network-namespace.js';
 import { inPrivateNamespace, run } from '../fixtures/private-namespace.js';
@@ -42,20 +43,25 @@ interface Scene {
   running: RunningAgent;
 }
 
-await inPrivateNamespace(import.meta.url, () => {
-  t.test('BGP of one host, with everything that goes wrong', { skip }, async (t) => {
-    const scene = await setUp(t);
-    await t.test('a session, and the route of the other side', (t) => session(t, scene));
-    await t.test('a wrong AS number and a peer that is not there', (t) => wrongPeers(t, scene));
-    await t.test('passwords', (t) => passwords(t, scene));
-    await t.test('files of the operator', (t) => includes(t, scene));
-    await t.test('a BIRD that hangs', (t) => hangs(t, scene));
-    await t.test('a dead peer holds no route back', (t) => deadPeer(t, scene));
-    await t.test('another BIRD at our socket', (t) => foreign(t, scene));
-    await t.test('without the program', (t) => withoutProgram(t, scene));
-    await t.test('nobody to speak to', (t) => silence(t, scene));
-  });
-});
+await inPrivateNamespace(
+  import.meta.url,
+  () => {
+    t.test('BGP of one host, with everything that goes wrong', { skip }, async (t) => {
+      const scene = await setUp(t);
+      await t.test('a session, and the route of the other side', (t) => session(t, scene));
+      await t.test('a wrong AS number and a peer that is not there', (t) => wrongPeers(t, scene));
+      await t.test('passwords', (t) => passwords(t, scene));
+      await t.test('files of the operator', (t) => includes(t, scene));
+      await t.test('a BIRD that hangs', (t) => hangs(t, scene));
+      await t.test('a dead peer holds no route back', (t) => deadPeer(t, scene));
+      await t.test('another BIRD at our socket', (t) => foreign(t, scene));
+      await t.test('another program on the BGP port', (t) => portTaken(t, scene));
+      await t.test('without the program', (t) => withoutProgram(t, scene));
+      await t.test('nobody to speak to', (t) => silence(t, scene));
+    });
+  },
+  { processes: true },
+);
 
 async function setUp(t: Test): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'agent-bgp-'));
@@ -111,6 +117,14 @@ function endBird(folder: string): void {
   if (pid === undefined || pid <= 0) return;
   sendSignal(pid, 'SIGCONT');
   sendSignal(pid, 'SIGKILL');
+}
+
+/** SIGKILL, and waits until it is gone: until then a new one finds it running. */
+async function killBird(folder: string): Promise<void> {
+  const pid = birdPid(join(folder, 'run'));
+  if (pid === undefined) throw new Error('our BIRD does not run');
+  sendSignal(pid, 'SIGKILL');
+  await until(() => !alive(pid), 'BIRD to be gone');
 }
 
 function put(store: MemoryStore, yaml: string): void {
@@ -216,8 +230,9 @@ async function includes(t: Test, { running: { agent }, folder }: Scene): Promise
 async function hangs(t: Test, { running: { agent }, folder }: Scene): Promise<void> {
   const pid = birdPid(join(folder, 'run')) ?? 0;
   sendSignal(pid, 'SIGSTOP');
-  await until(() => agent.status().bgp.state === 'failed', 'it to be noticed', 20_000);
-  t.match(agent.status().bgp.reason, /does not answer; if it hangs, end it/);
+  const told = (): boolean => /does not answer; if it hangs/.test(agent.status().bgp.reason ?? '');
+  await until(told, 'it to be noticed', 20_000);
+  t.equal(agent.status().bgp.state, 'failed');
   t.match(agent.status().parts, { compare: { state: /idle|applying|dirty/ } }, 'other parts go on');
   sendSignal(pid, 'SIGCONT');
   await until(() => agent.status().bgp.state === 'running', 'it to be well again', 20_000);
@@ -243,7 +258,7 @@ async function deadPeer(t: Test, scene: Scene): Promise<void> {
   // A life without us: what ends then is started by the next daemon.
   await running.stop();
   t.ok(hasRoutes(), 'nothing changes when the agent stops');
-  sendSignal(birdPid(join(folder, 'run')) ?? 0, 'SIGKILL');
+  await killBird(folder);
   scene.running = await startBgpAgent(scene.t, scene.store, folder);
   await until(() => isUp(scene.running.agent, '192.0.2.2'), 'the session', 30_000);
   t.ok(hasRoutes());
@@ -253,7 +268,7 @@ async function foreign(t: Test, scene: Scene): Promise<void> {
   const { folder } = scene;
   await scene.running.stop();
   const own = join(folder, 'run');
-  sendSignal(birdPid(own) ?? 0, 'SIGKILL');
+  await killBird(folder);
   const other = join(folder, 'other.conf');
   writeFileSync(other, 'router id 1.2.3.4;\nprotocol device { }\n');
   run('bird', '-c', other, '-s', join(own, 'bird.ctl'), '-P', join(folder, 'other.pid'));
@@ -266,10 +281,38 @@ async function foreign(t: Test, scene: Scene): Promise<void> {
   await until(() => isUp(agent, '192.0.2.2'), 'ours to take over', 30_000);
 }
 
+async function portTaken(t: Test, scene: Scene): Promise<void> {
+  const { folder } = scene;
+  await scene.running.stop();
+  await killBird(folder);
+  // It takes no connection of the peer's, which would wait for an answer.
+  const program = createServer((socket) => socket.destroy());
+  // BIRD lets go of the port when it is dead, a moment after the signal.
+  await until(
+    () =>
+      new Promise<boolean>((resolve) => {
+        program.once('error', () => resolve(false));
+        program.listen(179, '0.0.0.0', () => resolve(true));
+      }),
+    'the port',
+  );
+  scene.running = await startBgpAgent(scene.t, scene.store, folder);
+  const { agent } = scene.running;
+  const told = (): boolean =>
+    reasons(agent).some(
+      (one) => one.includes('No listening socket') && one.includes('bird.service'),
+    );
+  await until(told, 'it to be told', 20_000);
+  program.close();
+  await until(() => isUp(agent, '192.0.2.2'), 'the session', 30_000);
+  await until(hasRoutes, 'the routes');
+  await until(() => !told(), 'nothing to be told any more');
+}
+
 async function withoutProgram(t: Test, scene: Scene): Promise<void> {
   const { folder } = scene;
   await scene.running.stop();
-  sendSignal(birdPid(join(folder, 'run')) ?? 0, 'SIGKILL');
+  await killBird(folder);
   const program = findProgram('bird') ?? '';
   run('mount', '--bind', '/dev/null', program);
   scene.running = await startBgpAgent(scene.t, scene.store, folder);

@@ -1,4 +1,4 @@
-import { showProtocols, sessionsOf, type BirdSession } from '../../bird/index.js';
+import { askBird, showProtocols, sessionsOf, type BirdSession } from '../../bird/index.js';
 import { Fault, isFault, messageOf, sleep, type Log } from '../../base/index.js';
 import {
   birdFiles,
@@ -29,6 +29,9 @@ export interface BgpStatus {
   readonly version?: string;
   readonly sessions: readonly BirdSession[];
 }
+
+/** BIRD's words for a BGP port that another program has. */
+export const PORT_TAKEN = 'No listening socket';
 
 /** Longer than BIRD waits for its peers after a restart. */
 const WITHDRAWN_MS = 20_000;
@@ -198,12 +201,21 @@ export class BirdKeeper {
     try {
       const sessions = sessionsOf(await showProtocols(this.files.control));
       this.#report(sessions);
+      await this.#revive(sessions);
       this.#status = { state: 'running', version, sessions };
     } catch (error) {
       if (!isFault(error)) throw error;
       throw new Fault('unavailable', `BIRD's state cannot be read: ${messageOf(error)}`, {
         cause: error,
       });
+    }
+  }
+
+  /** A session that found its port taken gives up for good; whoever had the port may be gone by now. */
+  async #revive(sessions: readonly BirdSession[]): Promise<void> {
+    for (const { name, state, info } of sessions) {
+      if (state !== 'down' || !info.includes(PORT_TAKEN)) continue;
+      await askBird(this.files.control, `enable ${name}`);
     }
   }
 

@@ -2,6 +2,7 @@ export { BgpView } from './bgp-view.js';
 export { readPasswords, type Passwords } from './bird-files.js';
 export {
   BirdKeeper,
+  PORT_TAKEN,
   type BgpStatus,
   type BirdKeeperOptions,
   type WantedBgp,
