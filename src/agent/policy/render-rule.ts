@@ -1,6 +1,6 @@
 import { families, type Family, type Rule } from '../../model/index.js';
 import { Unsupported, type Alternatives, type Condition, type Match } from './match.js';
-import type { MemberSet } from './member-set.js';
+import type { KernelSet, MemberSet } from './member-set.js';
 import { matchesOf } from './render-match.js';
 import { ACCEPT_MARK, commentText, PASS_MARK } from './rule-names.js';
 
@@ -15,7 +15,7 @@ export interface RuleList {
 }
 
 /** The kernel's sets of one: a member is in one of them. */
-export type SetNames = (set: MemberSet, family: Family) => readonly string[];
+export type SetNames = (set: MemberSet, family: Family) => readonly KernelSet[];
 
 export interface RenderedRules {
   /** nft rules in order. */
@@ -99,7 +99,9 @@ function lineTexts({ conditions, family, statement }: Line, namesOf: SetNames): 
       continue;
     }
     const { key, negated, set } = condition;
-    const tests = namesOf(set, family).map((name) => `${key} ${negated ? '!= ' : ''}@${name}`);
+    const tests = namesOf(set, family).map(
+      ({ name, prefix }) => `${prefix}${key} ${negated ? '!= ' : ''}@${name}`,
+    );
     texts = negated
       ? texts.map((text) => [...text, ...tests])
       : texts.flatMap((text) => tests.map((test) => [...text, test]));

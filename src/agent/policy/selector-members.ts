@@ -1,6 +1,6 @@
 import type { Address, Cidr, Family, Labels, NamedPort } from '../../model/index.js';
 import { LabelIndex, type Labelled, type Rematch } from './label-index.js';
-import { KernelSets, type Contribution, type MemberSet } from './member-set.js';
+import { KernelSets, type Contribution, type KernelSet, type MemberSet } from './member-set.js';
 import type { RuleSink } from './ports.js';
 
 /** What of an item decides whom a selector matches: endpoints of any node, and sets of networks. */
@@ -95,7 +95,7 @@ export class SelectorMembers {
   }
 
   /** What the kernel's sets are called now: a member is in one of them. */
-  namesOf(setId: string, family: Family): readonly string[] {
+  namesOf(setId: string, family: Family): readonly KernelSet[] {
     return this.#sets.get(setId)?.names(family) ?? [];
   }
 

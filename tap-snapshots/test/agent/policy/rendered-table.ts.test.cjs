@@ -432,12 +432,12 @@ table inet calico-libnetwork {
     comment "role == 'lan'"
   }
   set i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
-    type ipv4_addr
+    type nf_proto . ipv4_addr
     flags interval
     comment "role == 'lan'"
   }
   set i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
-    type ipv6_addr
+    type nf_proto . ipv6_addr
     flags interval
     comment "role == 'lan'"
   }
@@ -565,13 +565,13 @@ table inet calico-libnetwork {
   }
   chain pi-web {
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 meta nfproto . ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 meta nfproto . ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 meta nfproto . ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 meta nfproto . ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv4 ip saddr != { 10.0.0.0/8 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
     meta nfproto ipv6 limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
     meta nfproto ipv4 meta l4proto 1 icmp type . icmp code != { 8 . 0 } counter meta mark set meta mark | 0x20000 return comment "policy web ingress rule 3"
@@ -614,8 +614,8 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
   }
   chain po-web {
-    meta nfproto ipv4 ip daddr != @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
-    meta nfproto ipv6 ip6 daddr != @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv4 ip daddr != @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ meta nfproto . ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv6 ip6 daddr != @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ meta nfproto . ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
   }
   chain to-d6285609db15fa9f {
     meta mark set meta mark & 0xfffdffff
@@ -725,8 +725,8 @@ add element inet calico-libnetwork masq6 { fd00:20::/48 }
 add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
 add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
 add element inet calico-libnetwork s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 192.0.2.1 }
-add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 10.0.0.0/8 }
-add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ::/1, 8000::/1 }
+add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ipv4 . 10.0.0.0/8 }
+add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ipv6 . ::/1, ipv6 . 8000::/1 }
 add element inet calico-libnetwork s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg { 10.20.0.3 }
 add element inet calico-libnetwork n4-0dd1a38f764fcf8c54fad713759cd2d6 { 10.20.0.3 . tcp . 8080 }
 add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
@@ -789,12 +789,12 @@ table inet calico-libnetwork {
     comment "role == 'lan'"
   }
   set i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
-    type ipv4_addr
+    type nf_proto . ipv4_addr
     flags interval
     comment "role == 'lan'"
   }
   set i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ {
-    type ipv6_addr
+    type nf_proto . ipv6_addr
     flags interval
     comment "role == 'lan'"
   }
@@ -920,13 +920,13 @@ table inet calico-libnetwork {
   }
   chain pi-web {
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 meta nfproto . ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 meta nfproto . ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg tcp dport { 80 } counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv4 meta l4proto 6 ip saddr @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv4 meta l4proto 6 ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv4 meta l4proto 6 meta nfproto . ip saddr @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr @s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip daddr . meta l4proto . th dport @n4-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv6 meta l4proto 6 ip6 saddr @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
-    meta nfproto ipv6 meta l4proto 6 ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
+    meta nfproto ipv6 meta l4proto 6 meta nfproto . ip6 saddr @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr @s6-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg ip6 daddr . meta l4proto . th dport @n6-0dd1a38f764fcf8c54fad713759cd2d6 counter meta mark set meta mark | 0x10000 return comment "policy web ingress rule 1"
     meta nfproto ipv4 ip saddr != { 10.0.0.0/8 } limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
     meta nfproto ipv6 limit rate 10/second burst 20 packets counter log prefix "calico-packet: " level info comment "policy web ingress rule 2"
     meta nfproto ipv4 meta l4proto 1 icmp type . icmp code != { 8 . 0 } counter meta mark set meta mark | 0x20000 return comment "policy web ingress rule 3"
@@ -967,8 +967,8 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
   }
   chain po-web {
-    meta nfproto ipv4 ip daddr != @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
-    meta nfproto ipv6 ip6 daddr != @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv4 ip daddr != @s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ meta nfproto . ip daddr != @i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
+    meta nfproto ipv6 ip6 daddr != @s6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ meta nfproto . ip6 daddr != @i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ counter drop comment "policy web egress rule 1"
   }
   chain to-d6285609db15fa9f {
     meta mark set meta mark & 0xfffdffff
@@ -1074,8 +1074,8 @@ add element inet calico-libnetwork masq6 { fd00:20::/48 }
 add element inet calico-libnetwork s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { 10.20.0.1, 10.20.9.9 }
 add element inet calico-libnetwork s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw { fd00:20::1 }
 add element inet calico-libnetwork s4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 192.0.2.1 }
-add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { 10.0.0.0/8 }
-add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ::/1, 8000::/1 }
+add element inet calico-libnetwork i4-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ipv4 . 10.0.0.0/8 }
+add element inet calico-libnetwork i6-rQCv3k2NdtFjJ25Jm6YW0Kcs6_V-9AWR-Z5ipQ { ipv6 . ::/1, ipv6 . 8000::/1 }
 add element inet calico-libnetwork s4-oy593DLyi5BRwxLRqXScOfE9YMyW5S4KAhmzFg { 10.20.0.3 }
 add element inet calico-libnetwork n4-0dd1a38f764fcf8c54fad713759cd2d6 { 10.20.0.3 . tcp . 8080 }
 add element inet calico-libnetwork s4-InXIDoew8roCABll7SziBCE47W4_NaaWq8x9hg { 10.20.9.9 }
