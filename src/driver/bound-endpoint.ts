@@ -62,7 +62,9 @@ function boundToBe(
   address: Address,
   { id, ended }: { readonly id: string; readonly ended: Promise<void> },
 ): BoundEndpoint {
-  const made = (): BoundEndpoint | undefined => boundEndpoint(context, address);
+  // Not the next one that is being made: its commit puts the handle, and the release is decided again.
+  const made = (): BoundEndpoint | undefined =>
+    context.book.holding(address) === undefined ? undefined : boundEndpoint(context, address);
   return {
     endpointId: id,
     description: `endpoint ${id.slice(0, 12)} on this host, which is being made`,

@@ -1,5 +1,11 @@
 import { Fault, isFault, type Clock, type Log } from '../base/index.js';
-import { blockPrefix, retryOnConflict, type CallOptions, type Store } from '../datastore/index.js';
+import {
+  blockPrefix,
+  commitOrConflict,
+  retryOnConflict,
+  type CallOptions,
+  type Store,
+} from '../datastore/index.js';
 import { Cidr, holderOf, poolOf, type Address, type BlockAttribute } from '../model/index.js';
 import { coolingAttribute } from '../model/v3/index.js';
 import type { BlockCache, CachedBlock } from './block-cache.js';
@@ -46,6 +52,14 @@ export interface ReleaseOptions {
   readonly heldSinceBefore?: number;
 }
 
+/** What a release was decided from. */
+interface Decision {
+  readonly holder: BlockAttribute;
+  /** The handle's revision then. */
+  readonly decidedAt: bigint;
+  readonly also: BlockWork['also'];
+}
+
 /** Gives addresses back, and only those that this very host took (architecture §3, "Who owns an address"). */
 export class Releaser {
   readonly #deps: ReleaserDependencies;
@@ -70,21 +84,36 @@ export class Releaser {
     const record = await this.blockOf(address, options);
     if (record === undefined) return 'no-block';
     const holder = holderOf(record.block, address);
-    if (holder === undefined) return 'already-free';
+    if (holder === undefined) {
+      await this.#dropEndpoint(address, options);
+      return 'already-free';
+    }
     const mine = this.#decide(holder, poolId, options);
     if (mine !== 'released') return mine;
-    const bound = isPoolHandle(holder.handle) ? undefined : this.#deps.endpoints.holding(address);
-    if (bound !== undefined && (await bound.isLive(options.signal))) return 'live-endpoint';
-    const also = await bound?.evict();
     const { handle } = holder;
     if (handle !== undefined) await this.#deps.handles.load(handle, options);
+    // Taken before the endpoint is looked for: one that comes after that look has put the handle.
+    const decidedAt = this.#deps.handles.revisionOf(handle ?? '');
+    const bound = isPoolHandle(handle) ? undefined : this.#deps.endpoints.holding(address);
+    if (bound !== undefined && (await bound.isLive(options.signal))) return 'live-endpoint';
+    const also = await bound?.evict();
     const done = await this.#deps.queue.submit(
       record.cidr,
-      this.#work(address, holder, also, options),
+      this.#work(address, { holder, decidedAt, also }, options),
       options.signal,
     );
     bound?.evicted();
     return done === undefined ? 'other-holder' : 'released';
+  }
+
+  /** The answer to the release that freed the address was lost: its endpoint is still known here. */
+  async #dropEndpoint(address: Address, { signal }: ReleaseOptions): Promise<void> {
+    const { endpoints, store } = this.#deps;
+    const bound = endpoints.holding(address);
+    if (bound === undefined || (await bound.isLive(signal))) return;
+    const also = await bound.evict();
+    if (also.writes.length > 0) await commitOrConflict(store, also, 'the endpoint', { signal });
+    bound.evicted();
   }
 
   #decide(
@@ -105,13 +134,11 @@ export class Releaser {
 
   #work(
     address: Address,
-    holder: BlockAttribute,
-    also: BlockWork['also'],
+    { holder, decidedAt, also }: Decision,
     { onlyRevision }: ReleaseOptions,
   ): BlockWork {
     const { catalog, clock, handles } = this.#deps;
     const handle = holder.handle ?? '';
-    const decidedAt = handles.revisionOf(handle);
     return {
       type: 'release',
       handle,

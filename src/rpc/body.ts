@@ -22,6 +22,14 @@ export function acceptAnyBody(server: FastifyInstance): void {
         done(null, undefined);
         return;
       }
+      if (isDeep(text)) {
+        done(
+          new Fault('invalid', `the request body is nested deeper than ${DEPTH_LIMIT}`, {
+            reason: 'bad-body',
+          }),
+        );
+        return;
+      }
       try {
         done(null, JSON.parse(text));
       } catch {
@@ -30,6 +38,29 @@ export function acceptAnyBody(server: FastifyInstance): void {
     },
   );
 }
+
+/** Docker's own bodies have six levels. What is read can be far deeper than what can be written again. */
+const DEPTH_LIMIT = 100;
+
+function isDeep(text: string): boolean {
+  if (text.length < DEPTH_LIMIT) return false;
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (quoted) {
+      if (char === BACKSLASH) at += 1;
+      else if (char === QUOTE) quoted = false;
+    } else if (char === QUOTE) quoted = true;
+    else if (char === 0x5b || char === 0x7b) depth += 1;
+    else if (char === 0x5d || char === 0x7d) depth -= 1;
+    if (depth > DEPTH_LIMIT) return true;
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /**
  * Checks the shape of a body by its schema. Compiled at the first call: at the start both sockets have to

@@ -19,6 +19,7 @@ import { acceptAnyBody, bodyCheck } from './body.js';
 import type { PluginMethod } from './plugin-method.js';
 import {
   errorReply,
+  oneLine,
   PLUGIN_MEDIA_TYPE,
   protocolErrorReply,
   type ErrorField,
@@ -231,7 +232,7 @@ function logCall(
     log.info(line, 'call');
     return;
   }
-  Object.assign(line, { reason: fault.reason, error: fault.message, ...fault.details });
+  Object.assign(line, { reason: fault.reason, error: oneLine(fault.message), ...fault.details });
   if (fault.kind === 'internal') log.error({ ...line, err: fault.cause ?? fault }, 'call failed');
   else log.warn(line, 'call failed');
 }
