@@ -4,11 +4,14 @@ import { inPrivateNamespace } from '../fixtures/private-namespace.js';
 
 const seed = Number(process.env['CALICO_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
+const given = process.env['CALICO_TEST_SECONDS'];
+const bound = given === undefined ? {} : { seconds: Number(given) };
+
 await inPrivateNamespace(
   import.meta.url,
   () => {
     t.test(`2,000 random policies, seed ${seed}`, async (t) => {
-      await compareVerdicts(t, { runs: 2000, seed });
+      await compareVerdicts(t, { runs: 2000, seed, ...bound });
     });
   },
   { timeoutMs: 3_600_000 },
