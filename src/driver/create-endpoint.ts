@@ -135,7 +135,11 @@ async function store(
   let { leases } = plan;
   const revision = await retryOnConflict(ATTEMPTS, async (attempt, current) => {
     if (current !== undefined) context.profiles.absorb(profile.name, current);
-    if (attempt > 1) leases = await reloaded(context, leases, signal);
+    if (attempt > 1) {
+      // DeleteNetwork may be what was in the way.
+      await context.networks.require(plan.network.networkId, { signal });
+      leases = await reloaded(context, leases, signal);
+    }
     const parts = await transactionOf(context, {
       key,
       text,

@@ -36,8 +36,13 @@ export async function unusedProfile(
     return ours ? [{ name, entry }] : [];
   });
   for (const { name } of untouched) parts.profiles.forget(name);
+  // One that an endpoint's commit makes meanwhile would stay for ever.
+  const absent = names.map((name) => parts.profiles.keyOf(name)).filter((key) => !entries.get(key));
   return {
-    compares: untouched.map(({ entry: { key, revision } }) => ({ key, revision })),
+    compares: [
+      ...untouched.map(({ entry: { key, revision } }) => ({ key, revision })),
+      ...absent.map((key) => ({ key, revision: 0n })),
+    ],
     writes: untouched.map(({ entry: { key } }) => ({ key, value: null })),
   };
 }
