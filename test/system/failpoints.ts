@@ -45,10 +45,17 @@ async function killEverywhere(t: Test, store: StoreType): Promise<void> {
   let kills = 0;
   for (const method of lifeMethods) {
     const steps = await stepsOf(scene, method);
+    const again = await stepsOf(scene, method);
     t.ok(steps.length > 0, `${method} takes ${steps.length} steps`);
     for (const step of steps) {
-      if (await killAt(scene, method, step)) kills += 1;
-      else missed.push(`${method} ${step}`);
+      // What the background did beside the call the first time is tried too, but need not come again.
+      const isOwn = again.includes(step);
+      let died = await killAt(scene, method, step);
+      for (let tries = 1; isOwn && !died && tries < 3; tries += 1) {
+        died = await killAt(scene, method, step);
+      }
+      if (died) kills += 1;
+      else if (isOwn) missed.push(`${method} ${step}`);
     }
   }
   t.same(scene.docker.refusals, [], 'no call was refused');
