@@ -1,6 +1,7 @@
 import {
   Address,
   Cidr,
+  encapsulationInUse,
   type FelixConfiguration,
   type HostEndpoint,
   type IpPool,
@@ -16,7 +17,7 @@ import type { ClusterListener } from './cluster-view.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { LocalProgrammer } from './local-programmer.js';
 import { renderNat } from './nat/index.js';
-import { encapsulationOf, hostSettingsOf } from './felix-settings.js';
+import { hostSettingsOf } from './felix-settings.js';
 import type { HostSettings, Policy } from './policy/index.js';
 import type { ProfileBook } from './profile-book.js';
 import type { RemoteFeed } from './remote-feed.js';
@@ -98,7 +99,7 @@ export class ClusterFeed implements ClusterListener {
   onPools(pools: ReadonlyMap<string, IpPool>): void {
     const { table, policy, onDirty } = this.#options;
     this.#pools = [...pools.values()];
-    policy.setEncapsulation(encapsulationOf(this.#pools, this.#options.remote.felix));
+    policy.setEncapsulation(encapsulationInUse(this.#pools, this.#options.remote.felix));
     const { sets, chains } = renderNat(pools.values());
     for (const { name, type, keys } of sets) {
       table.putSet(name, { kind: 'set', type, interval: true });
@@ -121,7 +122,7 @@ export class ClusterFeed implements ClusterListener {
     const { remote, policy, hostSettings, onDirty } = this.#options;
     remote.onFelix(name, felix);
     policy.setHostSettings(hostSettingsOf(remote.felix, hostSettings));
-    policy.setEncapsulation(encapsulationOf(this.#pools, remote.felix));
+    policy.setEncapsulation(encapsulationInUse(this.#pools, remote.felix));
     onDirty();
   }
 

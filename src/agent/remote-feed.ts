@@ -5,6 +5,7 @@ import {
   mergeFelix,
   tunnelKinds,
   tunnels as traits,
+  VXLAN_UDP_PORT,
   type FelixConfiguration,
   type IpPool,
   type Node,
@@ -15,13 +16,7 @@ import type { Openings } from './forward-keeper.js';
 import type { AgentSettings } from './ports.js';
 import type { ClusterRoutes } from './routes/index.js';
 import type { DesiredTable } from './table.js';
-import {
-  DEFAULT_PORT,
-  hostSet,
-  renderTunnels,
-  tunnelOpenings,
-  type TunnelKeeper,
-} from './tunnels/index.js';
+import { hostSet, renderTunnels, tunnelOpenings, type TunnelKeeper } from './tunnels/index.js';
 
 export interface RemoteFeedOptions {
   readonly settings: AgentSettings;
@@ -64,7 +59,7 @@ export class RemoteFeed {
 
   /** What tunnels need of the host's own firewall. */
   get openings(): Openings {
-    return tunnelOpenings(this.#options.tunnels.inUse, this.felix.vxlanPort ?? DEFAULT_PORT);
+    return tunnelOpenings(this.#options.tunnels.inUse, this.felix.vxlanPort ?? VXLAN_UDP_PORT);
   }
 
   onPools(pools: Iterable<IpPool>): void {
@@ -120,7 +115,7 @@ export class RemoteFeed {
     }
     const { chains } = renderTunnels({
       inUse: tunnels.inUse,
-      port: this.felix.vxlanPort ?? DEFAULT_PORT,
+      port: this.felix.vxlanPort ?? VXLAN_UDP_PORT,
       addresses: this.#tunnelAddresses(),
     });
     for (const { name, hook, rules } of chains) {

@@ -1,7 +1,14 @@
 import { isFault, messageOf } from '../base/index.js';
 import { readDaemonConfig } from '../config/index.js';
 import { resourcePrefix, type CallOptions, type Store } from '../datastore/index.js';
-import { Address, Cidr } from '../model/index.js';
+import {
+  Address,
+  Cidr,
+  encapsulationInUse,
+  type EncapsulationInUse,
+  type FailsafePort,
+  type FelixConfiguration,
+} from '../model/index.js';
 import {
   decodeHostEndpoint,
   decodeIpPool,
@@ -13,13 +20,12 @@ import {
   decodeTier,
   decodeWorkloadEndpoint,
   defaultAllowProfile,
-  isObject,
   stringMapOf,
   stringOf,
+  toFelixConfiguration,
 } from '../model/v3/index.js';
 import {
   defaultVerdictSettings,
-  type FailsafePort,
   type VerdictSettings,
   type Workload,
   type World,
@@ -100,11 +106,10 @@ export function worldOf(
         }
       });
   const pools = read('ippools', decodeIpPool);
-  const felix = read('felixconfigurations', decodeResource).find(
+  const configured = read('felixconfigurations', decodeResource).find(
     ({ metadata }) => metadata.name === 'default',
   );
-  const ipip = pools.some(({ ipipMode }) => ipipMode !== 'Never');
-  const vxlan = pools.some(({ vxlanMode }) => vxlanMode !== 'Never');
+  const felix = configured === undefined ? {} : toFelixConfiguration(configured);
   return {
     workloads: read('workloadendpoints', toKnownWorkload),
     hostEndpoints: read('hostendpoints', decodeHostEndpoint),
@@ -119,7 +124,7 @@ export function worldOf(
       ...read('globalnetworksets', decodeNetworkSet),
     ],
     nodes: read('nodes', toWorldNode),
-    settings: settingsOf(felix?.spec ?? {}, { hostReach, ipip, vxlan }),
+    settings: settingsOf(felix, { hostReach, ...encapsulationInUse(pools, felix) }),
   };
 }
 
@@ -149,39 +154,21 @@ function addressIn(text: string): Address | undefined {
   return Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text);
 }
 
-interface FromElsewhere {
-  readonly hostReach: VerdictSettings['hostReach'];
-  readonly ipip: boolean;
-  readonly vxlan: boolean;
-}
-
-/** What `FelixConfiguration default` says, as far as it concerns verdicts. */
+/** What the configuration says, as far as it concerns verdicts. */
 function settingsOf(
-  spec: Readonly<Record<string, unknown>>,
-  { hostReach, ipip, vxlan }: FromElsewhere,
+  felix: FelixConfiguration,
+  elsewhere: EncapsulationInUse & Pick<VerdictSettings, 'hostReach'>,
 ): VerdictSettings {
-  const action = String(spec['defaultEndpointToHostAction'] ?? '').toLowerCase();
-  const known = (['Drop', 'Accept', 'Return'] as const).find(
-    (each) => each.toLowerCase() === action,
-  );
-  const port = spec['vxlanPort'];
+  const { endpointToHost, failsafeInbound, failsafeOutbound } = defaultVerdictSettings;
   return {
-    hostReach,
-    endpointToHost: known ?? defaultVerdictSettings.endpointToHost,
-    failsafeInbound:
-      failsafePorts(spec['failsafeInboundHostPorts']) ?? defaultVerdictSettings.failsafeInbound,
-    failsafeOutbound:
-      failsafePorts(spec['failsafeOutboundHostPorts']) ?? defaultVerdictSettings.failsafeOutbound,
-    ipip,
-    ...(vxlan ? { vxlanPort: typeof port === 'number' ? port : 4789 } : {}),
+    endpointToHost: felix.defaultEndpointToHostAction ?? endpointToHost,
+    failsafeInbound: felix.failsafeInboundHostPorts?.map(inWords) ?? failsafeInbound,
+    failsafeOutbound: felix.failsafeOutboundHostPorts?.map(inWords) ?? failsafeOutbound,
+    ...elsewhere,
   };
 }
 
-function failsafePorts(value: unknown): FailsafePort[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  return value.filter(isObject).flatMap(({ protocol, port, net }) => {
-    if (typeof port !== 'number') return [];
-    const name = typeof protocol === 'string' && protocol !== '' ? protocol : 'tcp';
-    return [{ protocol: name, port, ...(typeof net === 'string' && net !== '' ? { net } : {}) }];
-  });
+/** The evaluator takes networks as text. */
+function inWords({ net, ...port }: FailsafePort): VerdictSettings['failsafeInbound'][number] {
+  return { ...port, ...(net === undefined ? {} : { net: net.toString() }) };
 }

@@ -1,4 +1,8 @@
 import type { Cidr } from './cidr.js';
+import type { IpPool } from './ip-pool.js';
+
+/** UDP port of VXLAN, unless `vxlanPort` says another (IANA's). */
+export const VXLAN_UDP_PORT = 4789;
 
 /** A port that host policy never closes, with the networks it is open for; every one unless told. */
 export interface FailsafePort {
@@ -46,4 +50,24 @@ export function mergeFelix(
     }
   }
   return merged;
+}
+
+/** Which packets between hosts carry others. */
+export interface EncapsulationInUse {
+  readonly ipip: boolean;
+  /** UDP port; absent when no pool uses VXLAN. */
+  readonly vxlanPort?: number;
+}
+
+/** By the pools that are not disabled. */
+export function encapsulationInUse(
+  pools: Iterable<IpPool>,
+  felix: FelixConfiguration,
+): EncapsulationInUse {
+  const used = [...pools].filter(({ disabled }) => !disabled);
+  const vxlan = used.some(({ vxlanMode }) => vxlanMode !== 'Never');
+  return {
+    ipip: used.some(({ ipipMode }) => ipipMode !== 'Never'),
+    ...(vxlan ? { vxlanPort: felix.vxlanPort ?? VXLAN_UDP_PORT } : {}),
+  };
 }

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { encapsulationOf, hostSettingsOf } from '../../src/agent/felix-settings.js';
+import { hostSettingsOf } from '../../src/agent/felix-settings.js';
+import { encapsulationInUse } from '../../src/model/index.js';
 import { decodeFelixConfiguration, decodeIpPool } from '../../src/model/v3/index.js';
 import { poolText } from '../fixtures/stored-objects.js';
 
@@ -30,7 +31,7 @@ t.test('what a FelixConfiguration says of hosts reaches their policy', async (t)
 
 t.test('the configured port is the one that host endpoints let pass', async (t) => {
   const pool = decodeIpPool(poolText('x', '10.0.0.0/16', { vxlanMode: 'Always' }));
-  t.same(encapsulationOf([pool], {}), { ipip: false, vxlanPort: 4789 });
-  t.same(encapsulationOf([pool], felix({ vxlanPort: 4790 })), { ipip: false, vxlanPort: 4790 });
-  t.same(encapsulationOf([], {}), { ipip: false });
+  t.same(encapsulationInUse([pool], {}), { ipip: false, vxlanPort: 4789 });
+  t.same(encapsulationInUse([pool], felix({ vxlanPort: 4790 })), { ipip: false, vxlanPort: 4790 });
+  t.same(encapsulationInUse([], {}), { ipip: false });
 });

@@ -1,15 +1,8 @@
-import type { Cidr } from '../../model/index.js';
+import type { Cidr, FailsafePort } from '../../model/index.js';
 import { header } from './match.js';
 import type { Chain } from './ports.js';
 import { PORT_PROTOCOLS, protocolNumber } from './protocols.js';
 import { ACCEPT_MARK } from './rule-names.js';
-
-/** A port of the host that policy never closes, with the peers that it is open for: all unless told. */
-export interface FailsafePort {
-  readonly protocol: string | number;
-  readonly port: number;
-  readonly net?: Cidr;
-}
 
 export interface FailsafePorts {
   readonly inbound: readonly FailsafePort[];

@@ -1,4 +1,4 @@
-import { families } from '../../model/index.js';
+import { families, type EncapsulationInUse } from '../../model/index.js';
 import type { Chain } from './ports.js';
 import {
   ACCEPT_MARK,
@@ -17,13 +17,6 @@ export const hostGates: readonly HostGate[] = [
   ...(['raw-in', 'raw-out', 'before-dnat'] as const),
   ...(['forward-in', 'forward-out', 'in', 'out'] as const),
 ];
-
-/** Which tunnels between hosts pass whatever host endpoints say. */
-export interface Encapsulation {
-  readonly ipip: boolean;
-  /** UDP port of VXLAN; absent: none. */
-  readonly vxlanPort?: number;
-}
 
 export const hostMap = (gate: HostGate): string => `hep-${gate}`;
 const dispatcher = (gate: HostGate): string => `hep-${gate}-chain`;
@@ -48,7 +41,7 @@ export const hostOnlyChains: readonly string[] = [
  * The base chains of a host with host endpoints (node-agent §5.6 and §5.8). What its raw or preDNAT
  * policies accept skips its later ones, and is known by the accept mark.
  */
-export function hostBaseChains(encapsulation: Encapsulation): Readonly<Record<string, Chain>> {
+export function hostBaseChains(encapsulation: EncapsulationInUse): Readonly<Record<string, Chain>> {
   return {
     'raw-pre': {
       hook: hook('filter', 'prerouting', 'raw'),
@@ -125,7 +118,7 @@ export function dispatchChains(
 }
 
 /** Tunnels between the hosts work whatever host endpoints say. */
-function tunnelled({ ipip, vxlanPort }: Encapsulation, address: 'saddr' | 'daddr'): string[] {
+function tunnelled({ ipip, vxlanPort }: EncapsulationInUse, address: 'saddr' | 'daddr'): string[] {
   return families.flatMap((family) => {
     const peer = `${family === 4 ? 'ip' : 'ip6'} ${address} @${nodeSet(family)}`;
     return [

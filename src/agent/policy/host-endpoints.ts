@@ -1,14 +1,13 @@
-import type { HostEndpoint } from '../../model/index.js';
+import type { EncapsulationInUse, FailsafePort, HostEndpoint } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { toHostChain, workloadChains } from './base-chains.js';
-import { defaultFailsafePorts, failsafeChains, type FailsafePort } from './failsafe.js';
+import { defaultFailsafePorts, failsafeChains } from './failsafe.js';
 import {
   dispatchChains,
   hostBaseChains,
   hostGates,
   hostMap,
   hostOnlyChains,
-  type Encapsulation,
   type HostGate,
 } from './host-base.js';
 import { buildHost, noChains, type BuiltHost } from './host-chains.js';
@@ -46,7 +45,7 @@ export class HostEndpoints {
   readonly #endpoints = new Map<string, HostEndpoint>();
   #interfaces: readonly HostInterface[] = [];
   #settings: HostSettings = {};
-  #encapsulation: Encapsulation = { ipip: false };
+  #encapsulation: EncapsulationInUse = { ipip: false };
   #unused: readonly string[] = [];
   #built: readonly BuiltHost[] = [];
   readonly #elements = new Map<HostGate, ReadonlyMap<string, string>>();
@@ -85,7 +84,7 @@ export class HostEndpoints {
     this.#putBase();
   }
 
-  setEncapsulation(encapsulation: Encapsulation): void {
+  setEncapsulation(encapsulation: EncapsulationInUse): void {
     this.#encapsulation = encapsulation;
     this.#putBase();
   }

@@ -1,7 +1,5 @@
 export { FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
 export { LAYOUT_CHAIN } from './base-chains.js';
-export type { FailsafePort } from './failsafe.js';
-export type { Encapsulation } from './host-base.js';
 export type { HostSettings } from './host-endpoints.js';
 export type { LocalPolicy } from './local-endpoints.js';
 export * from './policy.js';

@@ -5,11 +5,11 @@ import {
   type NetworkSet,
   type Profile,
   type Tier,
+  type EncapsulationInUse,
 } from '../../model/index.js';
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
 import { putBase } from './base-chains.js';
-import type { Encapsulation } from './host-base.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
@@ -205,7 +205,7 @@ export class Policy {
   }
 
   /** Tunnels between the hosts, which host endpoints let pass. */
-  setEncapsulation(encapsulation: Encapsulation): void {
+  setEncapsulation(encapsulation: EncapsulationInUse): void {
     this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
     this.#hosts.setEncapsulation(encapsulation);
     this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);

@@ -2,6 +2,7 @@ import {
   Address,
   Cidr,
   tunnels,
+  VXLAN_UDP_PORT,
   type Family,
   type FelixConfiguration,
   type Node,
@@ -46,7 +47,6 @@ export const tunnelWords: Readonly<Record<TunnelReason, string>> = {
   conflict: 'two hosts claim one address or MAC',
 };
 
-export const DEFAULT_PORT = 4789;
 export const DEFAULT_VNI = 4096;
 
 /** Interface numbers, for routes; a missing one is not there. */
@@ -113,7 +113,7 @@ export function desiredDevice(input: DeviceInput): DesiredDevice | TunnelReason 
     ...{ name, mtu, learning: false, local: uplink.address, linkIndex: uplink.link.index },
     mac: vxlanMacOf(node, kind),
     id: felix.vxlanVni ?? DEFAULT_VNI,
-    port: felix.vxlanPort ?? DEFAULT_PORT,
+    port: felix.vxlanPort ?? VXLAN_UDP_PORT,
   };
   return { kind, name, mtu, address, vxlan };
 }

@@ -1,4 +1,4 @@
-export { DEFAULT_PORT, type TunnelProblem, type TunnelReason } from './desired-device.js';
+export type { TunnelProblem, TunnelReason } from './desired-device.js';
 export * from './mtu.js';
 export * from './render-tunnels.js';
 export * from './tunnel-keeper.js';

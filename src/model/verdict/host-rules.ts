@@ -1,4 +1,4 @@
-import { Cidr, type PolicyDirection } from '../index.js';
+import { Cidr, VXLAN_UDP_PORT, type PolicyDirection } from '../index.js';
 import type { Reason, Verdict } from './decision.js';
 import type { Packet, Workload, World } from './world.js';
 
@@ -6,7 +6,6 @@ const ICMP = 1;
 const IPIP = 4;
 const UDP = 17;
 const ICMPV6 = 58;
-const VXLAN_PORT = 4789;
 const REDIRECT = 5;
 const ROUTER_ADVERTISEMENT = 134;
 const REDIRECT_V6 = 137;
@@ -29,7 +28,7 @@ export function forgery(packet: Packet, workload: Workload): string | undefined 
     return `source address ${source} is not of this endpoint`;
   }
   if (protocol === IPIP) return 'IP in IP from containers is dropped';
-  if (protocol === UDP && packet.destinationPort === VXLAN_PORT) {
+  if (protocol === UDP && packet.destinationPort === VXLAN_UDP_PORT) {
     return 'VXLAN from containers is dropped';
   }
   return undefined;
