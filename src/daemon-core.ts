@@ -166,8 +166,8 @@ async function wire(
     inventory,
     storeAnswers: (until) => storeAnswers(store, hold, until),
     log,
-    signal,
   });
+  closers.add(() => startAgain.stop());
   const plugin = await createPluginCore(
     {
       store,

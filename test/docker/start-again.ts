@@ -78,7 +78,6 @@ t.test('each once, however often it is asked, and only when the store answers', 
   const started: string[] = [];
   let looks = 0;
   let answers = false;
-  const ending = new AbortController();
   const worker = createStartAgain({
     inventory: {
       failedStarts: () => {
@@ -95,8 +94,6 @@ t.test('each once, however often it is asked, and only when the store answers', 
     storeAnswers: () =>
       answers ? Promise.resolve() : Promise.reject(new Fault('unavailable', 'down')),
     log: silentLog,
-    signal: ending.signal,
-    pauseMs: { first: 5, last: 10 },
     settleMs: 1,
   });
   worker.wake();
@@ -112,6 +109,5 @@ t.test('each once, however often it is asked, and only when the store answers', 
   worker.wake();
   await until(() => started.length === 3, 'one that ran meanwhile and failed on us again');
   t.same(worker.counts, { started: 1, failed: 2 });
-  ending.abort();
-  await worker.ended;
+  await worker.stop();
 });
