@@ -21,6 +21,10 @@ export interface LoadTarget {
   etcdRequests(): Promise<Readonly<Record<string, number>>>;
   rssMiB(): number;
   cpuSeconds(): number;
+  /** A second plugin pair of this kind, on the host of the second etcd member, with a network on the same pool. */
+  beside(): Promise<LoadTarget>;
+  /** Kills the plugin and starts it again on what is there; milliseconds until both sockets answer. */
+  killAndStart(): Promise<number>;
   /** The same programs again, with etcd this many milliseconds away. */
   restartWithDelay(roundTripMs: number): Promise<LoadTarget>;
   stop(): Promise<void>;
@@ -33,12 +37,14 @@ export interface TargetOptions {
   readonly indexes: readonly number[];
   /** Path of the predecessor's program. */
   readonly program?: string;
+  /** Of the pool; Calico's 26 unless told. */
+  readonly blockSize?: number;
 }
 
 export const SUBNET = '10.40.0.0/14';
 
 /** What exists before the first network: the pool, and a ClusterInformation that says the datastore is ready. */
-function prepared(): [string, object][] {
+function prepared(blockSize: number): [string, object][] {
   const prefix = '/calico/resources/v3/projectcalico.org';
   const metadata = (name: string): object => ({
     name,
@@ -58,7 +64,7 @@ function prepared(): [string, object][] {
           vxlanMode: 'Never',
           ipipMode: 'Never',
           natOutgoing: false,
-          blockSize: 26,
+          blockSize,
           nodeSelector: 'all()',
         },
       },
@@ -116,7 +122,7 @@ export async function startTarget(options: TargetOptions): Promise<LoadTarget> {
   await startLabEtcd(hosts.map((host, at) => ({ host, index: options.indexes[at] ?? 0 })));
   const [first] = hosts;
   if (first === undefined) throw new Error('a target has at least one host');
-  for (const [key, value] of prepared()) await putKey(first, key, value);
+  for (const [key, value] of prepared(options.blockSize ?? 26)) await putKey(first, key, value);
   return attach(options, hosts, 'http://127.0.0.1:2379');
 }
 
@@ -132,7 +138,7 @@ async function attach(
     options.kind === 'peer'
       ? await serveContainerListing(host.path('/run/docker.sock'), networkId)
       : undefined;
-  const plugin = await startPlugin(options, host, endpoint);
+  let plugin = await startPlugin(options, host, endpoint);
   const sockets = { network: host.path(NETWORK_SOCKET), ipam: host.path(IPAM_SOCKET) };
   const load = await openNetwork(sockets, SUBNET, networkId, listing);
   const proc = (file: string): string => readFileSync(`/proc/${plugin.pid}/${file}`, 'utf8');
@@ -153,6 +159,14 @@ async function attach(
         .replace(/^.*\) /s, '')
         .split(' ');
       return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+    beside: () =>
+      attach({ ...options, indexes: options.indexes.slice(1) }, hosts.slice(1), endpoint),
+    killAndStart: async () => {
+      await plugin.end('SIGKILL');
+      const begin = performance.now();
+      plugin = await startPlugin(options, host, endpoint);
+      return performance.now() - begin;
     },
     restartWithDelay: async (roundTripMs) => {
       await end();

@@ -6,7 +6,7 @@
 //   --cycles N       container lives in calls per round and target (default 200)
 //   --warm-up N      container lives before the first measured one (default 1500): compiled code settles after a thousand
 //   --members LIST   etcd members per target (default 1)
-//   --only LIST      parts: calls, trips, containers, start, pairs (default all)
+//   --only LIST      parts: calls, trips, containers, start, pairs, scale (default all)
 //   --quick          few rounds of everything, to see that it works
 //
 // Absolute times hold for one machine at one time; the ratios of one run are the result.
@@ -17,6 +17,7 @@ import { startFabric, type Fabric } from '../test/fixtures/fabric.js';
 import { labObstacle, startLabHost } from '../test/fixtures/lab-host.js';
 import { measureContainers } from './container-start.js';
 import { measureEmbeddedPairs } from './embedded-pairs.js';
+import { measureManyContainers } from './many-containers.js';
 import { startTarget, type LoadTarget, type TargetKind } from './load-target.js';
 import { countRoundTrips, measureLoad, type LoadResult } from './plugin-load.js';
 import { renderReport } from './report.js';
@@ -35,7 +36,7 @@ const { values } = parseArgs({
     cycles: { type: 'string' },
     'warm-up': { type: 'string' },
     members: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'calls,trips,containers,start,pairs' },
+    only: { type: 'string', default: 'calls,trips,containers,start,pairs,scale' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -170,6 +171,14 @@ const start = parts.includes('start') ? await measureStarts() : undefined;
 const embeddedPairs = parts.includes('pairs')
   ? await measureEmbeddedPairs(values.quick ? 2 : 5, values.quick ? 2000 : 10_000)
   : undefined;
+const manyContainers = parts.includes('scale')
+  ? await measureManyContainers({
+      peer: peerProgram,
+      members: Number(values.members.split(',').at(-1)),
+      quick: values.quick,
+      progress,
+    })
+  : undefined;
 stick();
 const report: BenchReport = {
   date: new Date().toISOString(),
@@ -182,6 +191,7 @@ const report: BenchReport = {
   ...(containers === undefined ? {} : { containers }),
   ...(start === undefined ? {} : { start }),
   ...(embeddedPairs === undefined ? {} : { embeddedPairs }),
+  ...(manyContainers === undefined ? {} : { manyContainers }),
 };
 if (values.json !== undefined) {
   const targets = targetsOf(report).map((target) => ({ ...target, met: isMet(target) }));

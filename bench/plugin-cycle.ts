@@ -28,14 +28,6 @@ export interface CycleTimes {
 
 export const newId = (): string => randomBytes(32).toString('hex');
 
-const START = [
-  'IpamDriver.RequestAddress',
-  'NetworkDriver.CreateEndpoint',
-  'NetworkDriver.EndpointOperInfo',
-  'NetworkDriver.Join',
-  'NetworkDriver.ProgramExternalConnectivity',
-];
-
 /** Makes the network as `docker network create --subnet` does. */
 export async function openNetwork(
   sockets: { readonly network: string; readonly ipam: string },
@@ -89,23 +81,43 @@ export async function closeNetwork(load: LoadNetwork): Promise<void> {
   load.ipam.close();
 }
 
-/** One container's life in calls, as dockerd makes them; throws when a call fails or an address comes twice. */
-export async function runCycle(load: LoadNetwork): Promise<CycleTimes> {
-  const calls: Record<string, number> = {};
-  const call = async (client: EngineClient, method: string, body: unknown): Promise<Answer> => {
-    const begin = performance.now();
-    const answer = await client.call(method, body);
-    calls[method] = (calls[method] ?? 0) + performance.now() - begin;
-    return answer;
-  };
-  const ids = { NetworkID: load.networkId, EndpointID: newId() };
+/** A container that runs, as far as a plugin knows. */
+export interface RunningContainer {
+  readonly endpointId: string;
+  readonly address: string;
+}
+
+type CallTimes = Record<string, number>;
+
+/** Adds the milliseconds of a call to those of its method. */
+async function timed(
+  times: CallTimes,
+  client: EngineClient,
+  method: string,
+  body: unknown,
+): Promise<Answer> {
+  const begin = performance.now();
+  const answer = await client.call(method, body);
+  times[method] = (times[method] ?? 0) + performance.now() - begin;
+  return answer;
+}
+
+/** Two options that dockerd always sends. */
+const OPTIONS = {
+  'com.docker.network.endpoint.exposedports': [],
+  'com.docker.network.portmap': [],
+};
+
+/** The calls of a start as dockerd makes them; throws when one fails or an address comes twice. */
+export async function startContainer(
+  load: LoadNetwork,
+  times: CallTimes = {},
+): Promise<RunningContainer> {
+  const endpointId = newId();
+  const ids = { NetworkID: load.networkId, EndpointID: endpointId };
   const octets = randomBytes(4).toString('hex').match(/../g) ?? [];
   const mac = load.wantsMac ? `02:42:${octets.join(':')}` : '';
-  const options = {
-    'com.docker.network.endpoint.exposedports': [],
-    'com.docker.network.portmap': [],
-  };
-  const given = await call(load.ipam, 'IpamDriver.RequestAddress', {
+  const given = await timed(times, load.ipam, 'IpamDriver.RequestAddress', {
     PoolID: load.poolId,
     Address: '',
     Options: mac === '' ? null : { 'com.docker.network.endpoint.macaddress': mac },
@@ -114,33 +126,54 @@ export async function runCycle(load: LoadNetwork): Promise<CycleTimes> {
   const address = cidr.split('/')[0] ?? '';
   if (load.inUse.has(address)) throw new Error(`${address} was given out twice`);
   load.inUse.add(address);
-  load.listing?.endpoints.set(ids.EndpointID, address);
-  await call(load.network, 'NetworkDriver.CreateEndpoint', {
+  load.listing?.endpoints.set(endpointId, address);
+  const { network } = load;
+  await timed(times, network, 'NetworkDriver.CreateEndpoint', {
     ...ids,
     Interface: { Address: cidr, AddressIPv6: '', MacAddress: mac },
-    Options: options,
+    Options: OPTIONS,
   });
-  await call(load.network, 'NetworkDriver.EndpointOperInfo', ids);
+  await timed(times, network, 'NetworkDriver.EndpointOperInfo', ids);
   const sandbox = `/var/run/docker/netns/${newId().slice(0, 12)}`;
-  await call(load.network, 'NetworkDriver.Join', { ...ids, SandboxKey: sandbox, Options: options });
+  const join = { ...ids, SandboxKey: sandbox, Options: OPTIONS };
+  await timed(times, network, 'NetworkDriver.Join', join);
   await optional(() =>
-    call(load.network, 'NetworkDriver.ProgramExternalConnectivity', { ...ids, Options: options }),
+    timed(times, network, 'NetworkDriver.ProgramExternalConnectivity', {
+      ...ids,
+      Options: OPTIONS,
+    }),
   );
-  await call(load.network, 'NetworkDriver.EndpointOperInfo', ids);
-  await optional(() => call(load.network, 'NetworkDriver.RevokeExternalConnectivity', ids));
-  await call(load.network, 'NetworkDriver.Leave', ids);
-  await call(load.network, 'NetworkDriver.DeleteEndpoint', ids);
-  load.listing?.endpoints.delete(ids.EndpointID);
+  await timed(times, network, 'NetworkDriver.EndpointOperInfo', ids);
+  return { endpointId, address };
+}
+
+/** The calls of a stop as dockerd makes them; throws when one fails. */
+export async function stopContainer(
+  load: LoadNetwork,
+  { endpointId, address }: RunningContainer,
+  times: CallTimes = {},
+): Promise<void> {
+  const ids = { NetworkID: load.networkId, EndpointID: endpointId };
+  const { network } = load;
+  await optional(() => timed(times, network, 'NetworkDriver.RevokeExternalConnectivity', ids));
+  await timed(times, network, 'NetworkDriver.Leave', ids);
+  await timed(times, network, 'NetworkDriver.DeleteEndpoint', ids);
+  load.listing?.endpoints.delete(endpointId);
   // Another cycle may get the address while this answer is on its way: forget it first.
   load.inUse.delete(address);
-  await call(load.ipam, 'IpamDriver.ReleaseAddress', { PoolID: load.poolId, Address: address });
-  const sum = (part: (method: string) => boolean): number =>
-    Object.entries(calls).reduce((total, [method, ms]) => total + (part(method) ? ms : 0), 0);
-  return {
-    calls,
-    start: sum((method) => START.includes(method)),
-    stop: sum((method) => !START.includes(method)),
-  };
+  await timed(times, load.ipam, 'IpamDriver.ReleaseAddress', {
+    PoolID: load.poolId,
+    Address: address,
+  });
+}
+
+/** One container's life in calls. */
+export async function runCycle(load: LoadNetwork): Promise<CycleTimes> {
+  const started: CallTimes = {};
+  const stopped: CallTimes = {};
+  await stopContainer(load, await startContainer(load, started), stopped);
+  const sum = (times: CallTimes): number => Object.values(times).reduce((a, b) => a + b, 0);
+  return { calls: { ...started, ...stopped }, start: sum(started), stop: sum(stopped) };
 }
 
 /** Docker takes a missing method for "not supported" in these two calls. */

@@ -1,4 +1,5 @@
 import type { ContainerReport } from './container-start.js';
+import type { ManyContainersReport } from './many-containers.js';
 import type { LoadResult } from './plugin-load.js';
 import type { Interval } from './statistics.js';
 import { isMet, targetsOf, type BenchReport } from './targets.js';
@@ -89,6 +90,34 @@ function containerTable(report: ContainerReport): string[] {
   ];
 }
 
+function scaleTable({ scale, twoHosts, farEtcd }: ManyContainersReport): string[] {
+  const names = Object.keys(scale.levels[0]?.startMs ?? {});
+  const ratios = Object.keys(scale.levels[0]?.ratios ?? {});
+  const rows = scale.levels.map((one) => [
+    `${one.live} (control ${one.control})`,
+    ...names.map((name) => `${text(one.startMs[name], 2)} / ${text(one.stopMs[name], 2)}`),
+    ...ratios.map((name) => interval(one.ratios[name], 2)),
+  ]);
+  const { restart } = scale;
+  const memory = Object.entries(scale.rssMiB).map(([name, mib]) => `${name} ${text(mib)} MiB`);
+  const flights = twoHosts.map((one) => [
+    `${one.inFlight} in flight`,
+    `${text(one.requestsOfOne, 2)} and ${text(one.requestsOfTwo, 2)}`,
+    `${text(one.cyclesPerSecondOfOne)} and ${text(one.cyclesPerSecondOfTwo)}`,
+  ]);
+  return [
+    '',
+    `Calls with many live endpoints, ${scale.rounds} rounds in turn; control: ours with few; ratios with 90 % interval`,
+    ...table([['live', ...names.map((name) => `${name}, ms start / stop`), ...ratios], ...rows]),
+    `resident: ${memory.join(', ')}`,
+    `killed and started with ${restart.live} live: sockets after ${text(restart.socketsMs, 0)} ms, in sync after ${text(restart.inSyncMs, 0)} ms, ${restart.kernelWrites} writes to the kernel`,
+    '',
+    ...table([['one host and two on one pool', 'etcd requests per cycle', 'cycles/s'], ...flights]),
+    '',
+    `etcd ${farEtcd.roundTripMs} ms away: start ${text(farEtcd.startMs)} ms, stop ${text(farEtcd.stopMs)} ms (near: ${text(farEtcd.nearStartMs)} and ${text(farEtcd.nearStopMs)})`,
+  ];
+}
+
 /** The report as text for people. */
 export function renderReport(report: BenchReport): string {
   const { lowest, highest } = report.yardstickMs;
@@ -127,6 +156,7 @@ export function renderReport(report: BenchReport): string {
     );
     lines.push('', `Embedded store, claims and releases per second: ${pairs.join(', ')}`);
   }
+  if (report.manyContainers !== undefined) lines.push(...scaleTable(report.manyContainers));
   const words = (met: boolean | undefined): string =>
     met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
   const targets = targetsOf(report).map((one) => [

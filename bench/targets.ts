@@ -1,5 +1,6 @@
 import type { ContainerReport } from './container-start.js';
 import type { PairsResult } from './embedded-pairs.js';
+import type { ManyContainersReport } from './many-containers.js';
 import type { LoadResult } from './plugin-load.js';
 import type { StartTime } from './start-time.js';
 
@@ -17,6 +18,7 @@ export interface BenchReport {
   readonly containers?: ContainerReport;
   readonly start?: { readonly etcd: StartTime; readonly embedded: StartTime };
   readonly embeddedPairs?: PairsResult;
+  readonly manyContainers?: ManyContainersReport;
 }
 
 export interface Target {
@@ -49,22 +51,23 @@ function ratio(
   return ours === undefined || peer === undefined ? undefined : ours / peer;
 }
 
+const most = (name: string, unit: string, bound: number, value: number | undefined): Target => ({
+  name,
+  unit,
+  value,
+  bound,
+  direction: 'at most',
+});
+const least = (name: string, unit: string, bound: number, value: number | undefined): Target => ({
+  name,
+  unit,
+  value,
+  bound,
+  direction: 'at least',
+});
+
 /** What the project promises about its speed and size, with what this run found. */
 export function targetsOf(report: BenchReport): Target[] {
-  const most = (name: string, unit: string, bound: number, value: number | undefined): Target => ({
-    name,
-    unit,
-    value,
-    bound,
-    direction: 'at most',
-  });
-  const least = (name: string, unit: string, bound: number, value: number | undefined): Target => ({
-    name,
-    unit,
-    value,
-    bound,
-    direction: 'at least',
-  });
   const containers = (name: string): number | undefined => report.containers?.ratios[name]?.value;
   const pairs = report.embeddedPairs?.pairsPerSecond;
   return [
@@ -85,6 +88,12 @@ export function targetsOf(report: BenchReport): Target[] {
       '×',
       2.5,
       ratio(report, 32, (one) => one.cyclesPerSecond),
+    ),
+    least(
+      'cycles per second at 8 in flight, of the predecessor',
+      '×',
+      1.5,
+      ratio(report, 8, (one) => one.cyclesPerSecond),
     ),
     most('real start, added, of the predecessor', '×', 0.9, containers('ours / peer, start')),
     most(
@@ -110,5 +119,45 @@ export function targetsOf(report: BenchReport): Target[] {
       5000,
       pairs === undefined ? undefined : Math.max(...Object.values(pairs)),
     ),
+    ...(report.manyContainers === undefined ? [] : targetsAtScale(report.manyContainers)),
+  ];
+}
+
+function targetsAtScale({ scale, twoHosts, farEtcd }: ManyContainersReport): Target[] {
+  const growth = scale.levels.flatMap(({ live, control, ratios }) =>
+    ['start', 'stop'].map((part) =>
+      most(
+        `${part} with ${live} live, of own with ${control}`,
+        '×',
+        control === 0 ? 1.4 : 1.2,
+        ratios[`${part} / control`]?.value,
+      ),
+    ),
+  );
+  const stops = scale.levels
+    .filter(({ control }) => control === 0)
+    .map(({ live, ratios }) => {
+      const name = `stop with ${live} live, of the predecessor`;
+      return most(name, '×', live >= 4000 ? 0.1 : 0.2, ratios['stop / peer']?.value);
+    });
+  const { live, socketsMs, inSyncMs, kernelWrites } = scale.restart;
+  return [
+    ...growth,
+    ...stops,
+    most(`memory with ${live} live`, 'MiB', 190, scale.rssMiB['ours']),
+    most(`sockets answer after a kill with ${live} live`, 'ms', 500, socketsMs),
+    most(`in sync after a kill with ${live} live`, 'ms', 3000, inSyncMs),
+    most('writes to the kernel by that restart', '', 0, kernelWrites),
+    ...twoHosts.map(({ inFlight, requestsOfOne, requestsOfTwo }) =>
+      most(
+        `etcd requests per cycle of two hosts, of one, at ${inFlight}`,
+        '×',
+        // A thousandth is a keep-alive more or less.
+        1.001,
+        requestsOfTwo / requestsOfOne,
+      ),
+    ),
+    most('start with etcd 20 ms away', 'ms', 60, farEtcd.startMs),
+    most('stop with etcd 20 ms away', 'ms', 60, farEtcd.stopMs),
   ];
 }
