@@ -3,7 +3,7 @@ import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
 import { deleteFlows, flowSources } from './conntrack.js';
 import { cutFlows } from './cut-flows.js';
-import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
+import { deleteLinksInBatches, DeletionGroup, type DoomedLink } from './delete-links.js';
 import { KernelTunnels } from './kernel-tunnels.js';
 import { checkLinkName, checkMac, isLinkName } from './link-name.js';
 import {
@@ -56,6 +56,7 @@ class KernelNetlink extends KernelTunnels implements Netlink {
   readonly #slowNetfilter: Lazy;
   readonly #monitors = new Set<{ close(): void }>();
   #deletions: Promise<unknown> = Promise.resolve();
+  readonly #deletionGroup = new DeletionGroup();
   #closed = false;
 
   constructor(log: Log) {
@@ -105,9 +106,10 @@ class KernelNetlink extends KernelTunnels implements Netlink {
 
   /** Calls wait for each other: the link group that they share must never hold links of two. */
   deleteLinks(links: readonly DoomedLink[]): Promise<void> {
-    const turn = this.#deletions.then(async () =>
-      deleteLinksInBatches({ quick: await this.#quick.get(), slow: await this.#slow.get() }, links),
-    );
+    const turn = this.#deletions.then(async () => {
+      const lanes = { quick: await this.#quick.get(), slow: await this.#slow.get() };
+      return deleteLinksInBatches(lanes, links, this.#deletionGroup);
+    });
     this.#deletions = turn.catch(() => undefined);
     return turn;
   }

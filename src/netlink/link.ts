@@ -79,6 +79,14 @@ export function getLinkRequest(name: string): NetlinkRequest {
   };
 }
 
+export function getLinkByIndexRequest(index: number): NetlinkRequest {
+  return {
+    what: `cannot look up link ${index}`,
+    type: RTM_GETLINK,
+    parts: [linkHeader(index), withoutStatistics()],
+  };
+}
+
 /** A dump of all links. */
 export function listLinksRequest(): NetlinkRequest {
   return {
