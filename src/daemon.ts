@@ -85,6 +85,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     services = await openLocalServices(options, behind, pending);
     observers.push(services.observe);
     await keepTrying(options, behind, pending, stopping.signal);
+    const { returnMemory } = await import('./return-memory.js');
+    await returnMemory(stopping.signal, log);
   };
   const running = bringUp().catch((error: unknown) => {
     if (!stopping.signal.aborted) log.error({ err: error }, 'the daemon did not come up');

@@ -1,5 +1,6 @@
 export { errnoOf } from './errno.js';
 export { createKernelNetlink, type KernelNetlinkOptions } from './kernel.js';
+export { loadLibc } from './libc.js';
 export { listenToKernel, type KernelListener } from './listen.js';
 export { asListed, routeKey } from './listed-route.js';
 export * from './memory.js';

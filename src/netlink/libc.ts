@@ -12,6 +12,8 @@ export interface Libc {
   send(descriptor: number, data: Buffer): Promise<number>;
   receive(descriptor: number, into: Buffer): Promise<number>;
   close(descriptor: number): void;
+  /** Gives free pages of the C library's heap back to the kernel; true when there were any. */
+  trim(): Promise<boolean>;
 }
 
 let loaded: Promise<Libc> | undefined;
@@ -37,6 +39,7 @@ async function declareLibc(): Promise<Libc> {
   const send = library.func('int64_t send(int fd, const void *data, size_t length, int flags)');
   const receive = library.func('int64_t recv(int fd, void *into, size_t length, int flags)');
   const close = library.func('int close(int fd)');
+  const trim = library.func('int malloc_trim(size_t pad)');
   const threaded = (call: typeof send, descriptor: number, buffer: Buffer): Promise<number> =>
     new Promise((resolve, reject) => {
       call.async(descriptor, buffer, buffer.length, 0, (error: unknown, result: unknown) => {
@@ -51,6 +54,13 @@ async function declareLibc(): Promise<Libc> {
     send: (fd, data) => threaded(send, fd, data),
     receive: (fd, into) => threaded(receive, fd, into),
     close: (fd) => void close(fd),
+    trim: () =>
+      new Promise((resolve, reject) => {
+        trim.async(0, (error: unknown, result: unknown) => {
+          if (error === null || error === undefined) resolve(Number(result) === 1);
+          else reject(unavailable(error));
+        });
+      }),
   };
 }
 
