@@ -34,7 +34,7 @@ interface Named {
 
 /** Puts its chains: of local traffic always, of the other places where policies ask for them. */
 export function buildHost(parts: HostParts, { id, key, endpoint }: Named): BuiltHost {
-  const { sink, rules, lists, applied } = parts;
+  const { sink, rules, tiers: shared, applied } = parts;
   const chains: Partial<Record<HostGate, string>> = {};
   const usedRules: string[] = [];
   const usedTiers: string[] = [];
@@ -44,7 +44,7 @@ export function buildHost(parts: HostParts, { id, key, endpoint }: Named): Built
     const tiers = applied.tiers(key, direction, STAGES[gate]);
     if (!isLocal && tiers.length === 0) continue;
     if (isUntracked(gate) && endpoint.interfaceName === EVERY_INTERFACE) continue;
-    const tierChains = tiers.map((tier) => lists.useTier(direction, endless(gate, tier)));
+    const tierChains = tiers.map((tier) => shared.use(direction, endless(gate, tier)));
     const profiles = isLocal
       ? [...new Set(endpoint.profiles)].map((name) =>
           rules.use({ kind: 'profile', name }, direction),

@@ -20,6 +20,7 @@ import { PolicyFacts } from './policy-facts.js';
 import { RuleChains, type Owner } from './rule-chains.js';
 import { ownLabels } from './scoped-selector.js';
 import type { EndpointFacts } from './selector-members.js';
+import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
   /** Until `begin` no endpoint is reachable: policies that are not known yet may forbid it. */
@@ -41,7 +42,7 @@ export interface PolicyCounts {
 /**
  * The policy of this host as rules in a sink, kept by deltas: what a change costs is in what it
  * touches, not in how much there is. After `tidy` the sink's content depends on the facts told, not
- * on their order.
+ * on their order, but for the names of lists; a great many endpoints take more than one `tidy`.
  */
 export class Policy {
   readonly #now: () => number;
@@ -63,15 +64,12 @@ export class Policy {
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
     this.#rules = new RuleChains(sink);
-    this.#lists = new ListChains(sink, this.#rules, settings, now);
+    const [rules, applied] = [this.#rules, this.#applied];
+    const tiers = new TierChains(sink, rules);
+    this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
     const waits = settings.waits === true;
-    const { rules, lists, applied } = {
-      rules: this.#rules,
-      lists: this.#lists,
-      applied: this.#applied,
-    };
-    this.#locals = new LocalEndpoints(sink, lists, applied, waits);
-    this.#hosts = new HostEndpoints({ sink, rules, lists, applied, now });
+    this.#locals = new LocalEndpoints(sink, this.#lists, applied, waits);
+    this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
     this.facts = new PolicyFacts(rules, applied, this.#locals);
     if (waits) this.#rules.members.hold();
   }
@@ -229,7 +227,7 @@ export class Policy {
   /** Removes chains and sets that nobody has used for this long. */
   tidy(idleMs: number): void {
     const limit = this.#now() - idleMs;
-    this.#lists.tidy(limit);
+    this.#locals.tidy(limit);
     this.#rules.tidy(limit);
   }
 
