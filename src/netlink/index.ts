@@ -1,10 +1,11 @@
 export { errnoOf } from './errno.js';
 export { createKernelNetlink, type KernelNetlinkOptions } from './kernel.js';
 export { listenToKernel, type KernelListener } from './listen.js';
+export { LazySocket, openOffLoop } from './lazy-socket.js';
 export { asListed, routeKey } from './listed-route.js';
 export * from './memory.js';
 export * from './port.js';
-export { NETLINK_NETFILTER } from './request.js';
+export { NETLINK_NETFILTER, type Requests } from './request.js';
 export { isOwnPort } from './socket-table.js';
 export { readSysctl, writeSysctl } from './sysctl.js';
-export type { Message } from './wire.js';
+export { decodeAttributes, decodeList, textAttribute, textOf, type Message } from './wire.js';
