@@ -27,7 +27,10 @@ function addShow(policy: Command, io: Io, finish: Finish): void {
     .addHelpText(
       'after',
       `
-Tiers, policies, profiles and their rules in the order in which they are asked.
+Tiers, policies, profiles and their rules in the order in which they are asked, and on the host
+where the endpoint is, beside each rule, how many packets and bytes it matched: of all endpoints of
+that host that the rule applies to, since it was last written, and of a connection only the packets
+until it is established.
 
 Examples:
   $ calicoctl policy show web1

@@ -5,6 +5,7 @@ import {
   Address,
   Cidr,
   encapsulationInUse,
+  ORCHESTRATOR,
   type EncapsulationInUse,
   type FailsafePort,
   type FelixConfiguration,
@@ -39,6 +40,8 @@ export interface KnownWorkload extends Workload {
   readonly endpoint: string;
   /** Empty when no daemon has written it. */
   readonly containerName: string;
+  /** What the agent of its host calls it: Docker's EndpointID for ours, else the stored key. */
+  readonly agentId: string;
 }
 
 export interface KnownWorld extends World {
@@ -130,9 +133,11 @@ export function worldOf(
 
 function toKnownWorkload(value: string, where: string): KnownWorkload {
   const annotations = stringMapOf(decodeResource(value, where).metadata.annotations);
+  const workload = decodeWorkloadEndpoint(value, where);
   return {
-    ...decodeWorkloadEndpoint(value, where),
+    ...workload,
     containerName: stringOf(annotations, CONTAINER_NAME_ANNOTATION),
+    agentId: workload.orchestrator === ORCHESTRATOR ? workload.endpoint : where,
   };
 }
 

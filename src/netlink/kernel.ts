@@ -2,7 +2,7 @@ import type { Log } from '../base/log.js';
 import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
 import { deleteFlows, flowSources } from './conntrack.js';
-import { cutFlows } from './cut-flows.js';
+import { cutFlows, listFlows } from './cut-flows.js';
 import { deleteLinksInBatches, type DoomedLink } from './delete-links.js';
 import { LazySocket, openOffLoop } from './lazy-socket.js';
 import { KernelTunnels } from './kernel-tunnels.js';
@@ -153,6 +153,10 @@ class KernelNetlink extends KernelTunnels implements Netlink {
 
   async cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number> {
     return cutFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), isForbidden);
+  }
+
+  async listFlows(isWanted: (flow: ConnectionFlow) => boolean): Promise<readonly ConnectionFlow[]> {
+    return listFlows(await this.#slowNetfilter.get(), isWanted);
   }
 
   async flowSources(): Promise<ReadonlySet<string>> {

@@ -212,6 +212,8 @@ Egress
     what none of them decides: Deny
   profile database
   everything else: Deny
+
+packet counters: they are on node1, and the daemon here does not answer: the daemon cannot be reached
 `,
   );
   const json = JSON.parse((await cli('policy show db1 -o json')).out) as Record<string, unknown>;

@@ -10,7 +10,8 @@ import {
   hostOnlyChains,
   type HostGate,
 } from './host-base.js';
-import { buildHost, noChains, type BuiltHost } from './host-chains.js';
+import type { AskedList } from './asked-chains.js';
+import { askedByHost, buildHost, noChains, type BuiltHost } from './host-chains.js';
 import type { Chain, RuleSink } from './ports.js';
 import { resolveHosts, type HostInterface } from './resolve-hosts.js';
 import type { RuleChains } from './rule-chains.js';
@@ -62,6 +63,14 @@ export class HostEndpoints {
   /** Host endpoints of no effect. */
   get unused(): readonly string[] {
     return this.#unused;
+  }
+
+  /** The chains of one of this host; undefined when it has none. */
+  asked(id: string): readonly AskedList[] | undefined {
+    const endpoint = this.#endpoints.get(id);
+    const built = this.#built.find((one) => one.id === id);
+    if (endpoint === undefined || built === undefined) return undefined;
+    return askedByHost(this.#parts.applied, { id, key: keyOf(id), endpoint }, built.chains);
   }
 
   /** One of this host appeared, changed, or (undefined) went. */

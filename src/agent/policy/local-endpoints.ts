@@ -1,5 +1,6 @@
 import type { Address } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
+import { askedList, type AskedList } from './asked-chains.js';
 import type { ListChains, RuleOrder, Wanted } from './list-chains.js';
 import type { RuleSink } from './ports.js';
 import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
@@ -57,6 +58,16 @@ export class LocalEndpoints {
     const id = this.#idByAddress.get(String(address));
     const local = id === undefined ? undefined : this.#locals.get(id);
     return id === undefined || local === undefined ? undefined : { id, local };
+  }
+
+  /** The chains that packets of one meet; undefined when it is not of this host. */
+  asked(id: string): readonly AskedList[] | undefined {
+    const local = this.#locals.get(id);
+    if (local === undefined) return undefined;
+    return directions.map((direction) => {
+      const place = { direction, stage: 'normal', chain: local[direction] } as const;
+      return askedList(place, this.#orderOf(id, local.profiles, direction));
+    });
   }
 
   begin(): void {

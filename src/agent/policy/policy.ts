@@ -9,6 +9,7 @@ import {
 } from '../../model/index.js';
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
+import type { AskedList } from './asked-chains.js';
 import { putBase } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
@@ -17,7 +18,7 @@ import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
 import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
-import { RuleChains, type Owner } from './rule-chains.js';
+import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
 import { ownLabels } from './scoped-selector.js';
 import type { EndpointFacts } from './selector-members.js';
 import { TierChains } from './tier-chains.js';
@@ -139,6 +140,16 @@ export class Policy {
   setTier(name: string, tier: Tier | undefined): void {
     this.#revision += 1;
     this.#renew(this.#applied.setTier(name, tier));
+  }
+
+  /** The chains that an endpoint's packets meet here; undefined when it is not of this host. */
+  asked(kind: 'workload' | 'host', id: string): readonly AskedList[] | undefined {
+    return kind === 'host' ? this.#hosts.asked(id) : this.#locals.asked(id);
+  }
+
+  /** The chains of policies that there are now. */
+  policyChains(): Iterable<PolicyChain> {
+    return this.#rules.policyChains();
   }
 
   /** nft would not take these rules: they deny until they are changed. */
