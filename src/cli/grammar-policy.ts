@@ -57,7 +57,8 @@ function addTrace(policy: Command, io: Io, finish: Finish): void {
       'after',
       `${ENDS}
 
-Asked is the datastore, not the kernel; both ends are told, also when the first denies.
+Asked is the datastore, not the kernel; both ends are told, also when the first denies. Each host is
+taken as FelixConfiguration default and node.NAME say; FELIX_ variables of daemons are not known here.
 Masquerading and published ports are not considered.
 
 Exit status: 0 the flow passes, 2 it is denied, 1 it could not be found out.

@@ -5,6 +5,7 @@ import {
   Address,
   Cidr,
   encapsulationInUse,
+  mergeFelix,
   ORCHESTRATOR,
   type EncapsulationInUse,
   type FailsafePort,
@@ -56,6 +57,8 @@ export interface WorldEntry {
 }
 
 const CONTAINER_NAME_ANNOTATION = 'calico-libnetwork/container-name';
+/** A FelixConfiguration of this name and the node's is for that one, over `default`. */
+const NODE_PREFIX = 'node.';
 const PLURALS = [
   'workloadendpoints',
   'hostendpoints',
@@ -109,10 +112,20 @@ export function worldOf(
         }
       });
   const pools = read('ippools', decodeIpPool);
-  const configured = read('felixconfigurations', decodeResource).find(
-    ({ metadata }) => metadata.name === 'default',
+  const configured = new Map(
+    read('felixconfigurations', decodeResource).map((each) => [
+      each.metadata.name,
+      toFelixConfiguration(each),
+    ]),
   );
-  const felix = configured === undefined ? {} : toFelixConfiguration(configured);
+  const settingsFor = (felix: FelixConfiguration): VerdictSettings =>
+    settingsOf(felix, { hostReach, ...encapsulationInUse(pools, felix) });
+  const felix = configured.get('default') ?? {};
+  const ofNodes = [...configured].flatMap(([name, own]) =>
+    name.startsWith(NODE_PREFIX)
+      ? [[name.slice(NODE_PREFIX.length), settingsFor(mergeFelix(felix, own))] as const]
+      : [],
+  );
   return {
     workloads: read('workloadendpoints', toKnownWorkload),
     hostEndpoints: read('hostendpoints', decodeHostEndpoint),
@@ -127,7 +140,8 @@ export function worldOf(
       ...read('globalnetworksets', decodeNetworkSet),
     ],
     nodes: read('nodes', toWorldNode),
-    settings: settingsOf(felix, { hostReach, ...encapsulationInUse(pools, felix) }),
+    settings: settingsFor(felix),
+    nodeSettings: Object.fromEntries(ofNodes),
   };
 }
 
