@@ -150,12 +150,14 @@ await inPrivateNamespace(import.meta.url, () => {
 
   t.test('nothing is read from the kernel on the way of a change', async (t) => {
     const { host, store, apply } = await policyWorld(t);
-    const before = host.reads.length;
+    const ofRules = (): string[] =>
+      host.reads.filter((read) => /^(?:listJson|ruleCounters)/.test(read));
+    const before = ofRules().length;
     await apply(() => putStored(store, policy('p', { ingress: [rule('Allow', 'TCP', 80)] })));
     await apply(() => putStored(store, policy('p', { ingress: [rule('Allow', 'TCP', 81)] })));
-    t.same(host.reads.slice(before), [], 'no list and no counter');
+    t.same(ofRules().slice(before), [], 'no list and no counter');
     await host.agent.insight?.policyTotals();
-    t.equal(host.reads.length, before + 1, 'and this one would have been seen');
+    t.equal(ofRules().length, before + 1, 'and this one would have been seen');
   });
 
   t.test('a dry run lists exactly the connections that the change ends', async (t) => {
