@@ -1,6 +1,7 @@
 import type { ContainerReport } from './container-start.js';
 import type { PairsResult } from './embedded-pairs.js';
 import type { LoadResult } from './plugin-load.js';
+import { policyBounds, type PolicyReport } from './policy-report.js';
 import type { StartTime } from './start-time.js';
 
 /** Everything one run measured; what was left out is undefined. */
@@ -17,6 +18,7 @@ export interface BenchReport {
   readonly containers?: ContainerReport;
   readonly start?: { readonly etcd: StartTime; readonly embedded: StartTime };
   readonly embeddedPairs?: PairsResult;
+  readonly policy?: PolicyReport;
 }
 
 export interface Target {
@@ -110,5 +112,6 @@ export function targetsOf(report: BenchReport): Target[] {
       5000,
       pairs === undefined ? undefined : Math.max(...Object.values(pairs)),
     ),
+    ...policyBounds(report.policy),
   ];
 }
