@@ -6,7 +6,7 @@
 //   --cycles N       container lives in calls per round and target (default 200)
 //   --warm-up N      container lives before the first measured one (default 1500): compiled code settles after a thousand
 //   --members LIST   etcd members per target (default 1)
-//   --only LIST      parts: calls, trips, containers, start, pairs, scale (default all)
+//   --only LIST      parts: calls, trips, containers, start, pairs, scale, policy (default all)
 //   --quick          few rounds of everything, to see that it works
 //
 // Absolute times hold for one machine at one time; the ratios of one run are the result.
@@ -20,6 +20,9 @@ import { measureEmbeddedPairs } from './embedded-pairs.js';
 import { measureManyContainers } from './many-containers.js';
 import { startTarget, type LoadTarget, type TargetKind } from './load-target.js';
 import { countRoundTrips, measureLoad, type LoadResult } from './plugin-load.js';
+import { measurePolicy } from './policy-measures.js';
+import type { PolicyReport } from './policy-report.js';
+import { measurePolicyStart } from './policy-start.js';
 import { renderReport } from './report.js';
 import { measureStart, type StartTime } from './start-time.js';
 import { yardstick } from './statistics.js';
@@ -36,7 +39,7 @@ const { values } = parseArgs({
     cycles: { type: 'string' },
     'warm-up': { type: 'string' },
     members: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'calls,trips,containers,start,pairs,scale' },
+    only: { type: 'string', default: 'calls,trips,containers,start,pairs,scale,policy' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -156,6 +159,23 @@ async function measureStarts(): Promise<{
   }
 }
 
+/** Rounds are pairs here; a start of the large cluster takes minutes to prepare and is repeated thrice. */
+async function measurePolicyPart(): Promise<PolicyReport> {
+  const measures = await measurePolicy(
+    values.quick ? 4 : Math.max(30, Math.round(rounds / 2)),
+    progress,
+  );
+  stick();
+  const large = { locals: 5_000, remotes: 100_000, policies: 1_000 };
+  const small = { locals: 100, remotes: 2_000, policies: 50 };
+  const start = await measurePolicyStart(
+    values.quick ? small : large,
+    values.quick ? 1 : 3,
+    progress,
+  );
+  return { measures, start };
+}
+
 const obstacle = labObstacle();
 if (obstacle !== undefined) throw new Error(`the bench cannot run here: ${obstacle}`);
 if (peerProgram !== undefined && !existsSync(peerProgram))
@@ -168,6 +188,8 @@ const containers = parts.includes('containers')
   : undefined;
 stick();
 const start = parts.includes('start') ? await measureStarts() : undefined;
+const policy = parts.includes('policy') ? await measurePolicyPart() : undefined;
+stick();
 const embeddedPairs = parts.includes('pairs')
   ? await measureEmbeddedPairs(values.quick ? 2 : 5, values.quick ? 2000 : 10_000)
   : undefined;
@@ -192,6 +214,7 @@ const report: BenchReport = {
   ...(start === undefined ? {} : { start }),
   ...(embeddedPairs === undefined ? {} : { embeddedPairs }),
   ...(manyContainers === undefined ? {} : { manyContainers }),
+  ...(policy === undefined ? {} : { policy }),
 };
 if (values.json !== undefined) {
   const targets = targetsOf(report).map((target) => ({ ...target, met: isMet(target) }));

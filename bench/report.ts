@@ -1,6 +1,7 @@
 import type { ContainerReport } from './container-start.js';
 import type { ManyContainersReport } from './many-containers.js';
 import type { LoadResult } from './plugin-load.js';
+import { policyTables } from './policy-report.js';
 import type { Interval } from './statistics.js';
 import { isMet, targetsOf, type BenchReport } from './targets.js';
 
@@ -157,6 +158,7 @@ export function renderReport(report: BenchReport): string {
     lines.push('', `Embedded store, claims and releases per second: ${pairs.join(', ')}`);
   }
   if (report.manyContainers !== undefined) lines.push(...scaleTable(report.manyContainers));
+  for (const rows of policyTables(report.policy ?? {})) lines.push('', ...table(rows));
   const words = (met: boolean | undefined): string =>
     met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
   const targets = targetsOf(report).map((one) => [

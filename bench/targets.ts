@@ -2,6 +2,7 @@ import type { ContainerReport } from './container-start.js';
 import type { PairsResult } from './embedded-pairs.js';
 import type { ManyContainersReport } from './many-containers.js';
 import type { LoadResult } from './plugin-load.js';
+import { policyBounds, type PolicyReport } from './policy-report.js';
 import type { StartTime } from './start-time.js';
 
 /** Everything one run measured; what was left out is undefined. */
@@ -19,6 +20,7 @@ export interface BenchReport {
   readonly start?: { readonly etcd: StartTime; readonly embedded: StartTime };
   readonly embeddedPairs?: PairsResult;
   readonly manyContainers?: ManyContainersReport;
+  readonly policy?: PolicyReport;
 }
 
 export interface Target {
@@ -120,6 +122,7 @@ export function targetsOf(report: BenchReport): Target[] {
       pairs === undefined ? undefined : Math.max(...Object.values(pairs)),
     ),
     ...(report.manyContainers === undefined ? [] : targetsAtScale(report.manyContainers)),
+    ...policyBounds(report.policy),
   ];
 }
 

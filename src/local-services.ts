@@ -2,7 +2,9 @@ import { messageOf, type Fault, type Log } from './base/index.js';
 import type { AdminServer } from './admin/index.js';
 import type { DaemonConfig } from './config/index.js';
 import type { DaemonCore } from './daemon-core.js';
+import { hostInsight } from './host-insight.js';
 import type { Metrics, MetricsServer } from './metrics/index.js';
+import { declarePolicySeries } from './policy-series.js';
 import type { CallObserver } from './rpc/index.js';
 
 export interface LocalServicesOptions {
@@ -61,6 +63,7 @@ async function openAdmin(options: LocalServicesOptions): Promise<AdminServer | u
     path: config.adminSocket,
     status: async () => options.status(),
     log,
+    insight: hostInsight(config.nodeName.name, async () => (await waitForCore()).agent),
     store: async () => {
       const { store } = await waitForCore();
       return store.type === 'embedded' ? store : undefined;
@@ -85,7 +88,8 @@ function readiness({ core, failure }: LocalServicesOptions): {
   return decision.ok ? { ok: true, reason: 'ready' } : { ok: false, reason: decision.message };
 }
 
-function declareSeries(metrics: Metrics, { core }: LocalServicesOptions): CallObserver {
+function declareSeries(metrics: Metrics, { core, log }: LocalServicesOptions): CallObserver {
+  declarePolicySeries(metrics, () => core()?.agent, log);
   const calls = metrics.histogram<'method' | 'result'>({
     room: 'rpc',
     what: 'call_duration',

@@ -1,10 +1,19 @@
 import { parseJson, type Store } from '../datastore/index.js';
 import { createChannel } from './channel.js';
+import type { CountersAnswer, CountersRequest, FlowsAnswer } from './host-insight.js';
 import { createRemoteStore } from './remote-store.js';
+
+interface AskOptions {
+  readonly signal?: AbortSignal;
+}
 
 export interface AdminClient {
   /** What the daemon's `status` returned. `unavailable` when no daemon listens. */
-  status(options?: { readonly signal?: AbortSignal }): Promise<unknown>;
+  status(options?: AskOptions): Promise<unknown>;
+  /** What the rules of an endpoint have counted. */
+  counters(endpoint: CountersRequest, options?: AskOptions): Promise<CountersAnswer>;
+  /** The connections of this host's containers. */
+  flows(options?: AskOptions): Promise<FlowsAnswer>;
   /** The daemon's embedded store. `hold` is `unsupported`. */
   openStore(): Store;
 }
@@ -16,6 +25,15 @@ export function createAdminClient(path: string): AdminClient {
     status: async (options) => {
       const text = await channel.ask({ method: 'GET', url: '/status' }, options?.signal);
       return parseJson(text, `the status from ${path}`);
+    },
+    counters: async (body, options) => {
+      const question = { method: 'POST', url: '/policy/counters', body } as const;
+      const text = await channel.ask(question, options?.signal);
+      return parseJson(text, `the counters from ${path}`) as CountersAnswer;
+    },
+    flows: async (options) => {
+      const text = await channel.ask({ method: 'GET', url: '/flows' }, options?.signal);
+      return parseJson(text, `the connections from ${path}`) as FlowsAnswer;
     },
     openStore: () => createRemoteStore(channel, path),
   };

@@ -1,2 +1,12 @@
 export { createAdminClient, type AdminClient } from './client.js';
 export { createAdminServer, type AdminServer, type AdminServerOptions } from './server.js';
+export type {
+  CountersAnswer,
+  CountersRequest,
+  FlowsAnswer,
+  HostInsight,
+  WireCount,
+  WireCountedList,
+  WireCountedRules,
+  WireFlow,
+} from './host-insight.js';

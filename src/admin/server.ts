@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Fault, toFault, type FaultKind, type Log } from '../base/index.js';
 import { stringifyJson, type Store } from '../datastore/index.js';
+import { CountersBody, type CountersRequest, type HostInsight } from './host-insight.js';
 import {
   CommitBody,
   GetBody,
@@ -36,6 +37,8 @@ export interface AdminServerOptions {
   readonly store?: Store | (() => Promise<Store | undefined>);
   /** What `calicoctl node status` shows; may hold bigints. */
   readonly status: () => Promise<unknown>;
+  /** What the host's kernel knows; `unsupported` is answered without it. */
+  readonly insight?: HostInsight;
   readonly log: Log;
 }
 
@@ -104,6 +107,7 @@ async function build(
   });
   app.get('/status', async (_, reply) => json(reply, await options.status()));
   addStoreRoutes(app, options.store);
+  addInsightRoutes(app, options.insight);
   app.setErrorHandler((error, _, reply) => {
     const fault = asFault(error);
     if (fault.kind === 'internal') options.log.error({ err: error }, 'an admin request failed');
@@ -164,6 +168,19 @@ function addStoreRoutes(app: FastifyInstance, from: AdminServerOptions['store'])
       streamWatch(watched, request.body, reply.raw);
     },
   );
+}
+
+function addInsightRoutes(app: FastifyInstance, insight: HostInsight | undefined): void {
+  const given = (): HostInsight => {
+    if (insight !== undefined) return insight;
+    throw new Fault('unsupported', 'this daemon does not look into the kernel');
+  };
+  app.post<{ Body: CountersRequest }>(
+    '/policy/counters',
+    { schema: { body: CountersBody } },
+    async (request, reply) => json(reply, await given().counters(request.body)),
+  );
+  app.get('/flows', async (_, reply) => json(reply, await given().flows()));
 }
 
 function json(reply: FastifyReply, body: unknown): FastifyReply {

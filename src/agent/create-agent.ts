@@ -8,6 +8,7 @@ import { Loop } from './loop.js';
 import { loopParts, newProgress, slowParts } from './loop-parts.js';
 import { ExternalAgent } from './external-agent.js';
 import { concernsHost } from './host-events.js';
+import { createInsight, type Insight } from './insight.js';
 import type { Agent, AgentOptions } from './ports.js';
 import { ReplacePace } from './replace-pace.js';
 import { describeAgent, type AgentStatus, type Decision } from './status.js';
@@ -33,6 +34,7 @@ class HostAgent implements Agent {
   readonly #closers: (() => void)[] = [];
   readonly #progress = newProgress();
   readonly #pace: ReplacePace;
+  readonly insight: Insight;
   #told: Decision | undefined;
   #phase: 'new' | 'started' | 'stopped' = 'new';
 
@@ -46,6 +48,9 @@ class HostAgent implements Agent {
     this.#loop = new Loop({ parts: loopParts(context), ...common });
     this.#slowLoop = new Loop({ parts: slowParts(context), ...common });
     this.#wiring = wiring;
+    const { policy, table } = wiring;
+    const { nft, netlink } = options;
+    this.insight = createInsight({ nft, netlink, policy, table: table.name });
     const { clock } = wiring;
     this.#pace = new ReplacePace({ clock, log: options.log, replace: () => this.#replaceTable() });
     this.#closers.push(() => this.#pace.close());

@@ -21,6 +21,7 @@ interface Known {
  * own table is written to the kernel here; Join waits until Felix has set the endpoint's routes, which it does after its policy.
  */
 export class ExternalAgent implements Agent {
+  readonly insight = undefined;
   readonly #options: AgentOptions;
   readonly #describe: () => AgentStatus;
   readonly #wiring: Wiring;

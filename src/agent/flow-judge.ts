@@ -1,42 +1,33 @@
-import { Cidr, type Address, type PolicyDirection, type Profile } from '../model/index.js';
+import { Cidr, type Address, type Profile } from '../model/index.js';
 import { NAMESPACE_LABEL } from '../model/v3/index.js';
 import {
   defaultVerdictSettings,
-  judgeEndpoint,
+  denialOfConnection,
+  type LocalSide,
   type Packet,
+  type ReachOfHosts,
   type Workload,
   type World,
 } from '../model/verdict/index.js';
 import type { DecidesAt, FactsAt, PolicyFacts } from './policy/index.js';
 
-export interface JudgeSettings {
-  /** Addresses of this host, as text: it always reaches its own containers. */
-  readonly hostAddresses: ReadonlySet<string>;
-  /** Addresses of all hosts when they reach all containers, as text. */
-  readonly trusted: ReadonlySet<string>;
-}
-
 /**
  * Whether the policies of this host's containers forbid a connection: as a second opinion, from the
  * meaning of the policies and not from the rules. Its world is only what concerns the two addresses.
  */
-export function isForbidden(facts: PolicyFacts, packet: Packet, settings: JudgeSettings): boolean {
-  const from = facts.decidesAt(packet.source);
-  if (from !== undefined && denies(facts, packet, from, 'Egress')) return true;
-  const to = facts.decidesAt(packet.destination);
-  if (to === undefined) return false;
-  const source = String(packet.source);
-  if (settings.hostAddresses.has(source) || settings.trusted.has(source)) return false;
-  return denies(facts, packet, to, 'Ingress');
+export function isForbidden(facts: PolicyFacts, packet: Packet, reach: ReachOfHosts): boolean {
+  const localAt = (address: Address): LocalSide | undefined => {
+    const decides = facts.decidesAt(address);
+    return decides && sideOf(facts, packet, decides);
+  };
+  return denialOfConnection(packet, localAt, reach) !== undefined;
 }
 
-function denies(
+function sideOf(
   facts: PolicyFacts,
   packet: Packet,
-  decides: DecidesAt,
-  direction: PolicyDirection,
-): boolean {
-  const { local, policies, tiers } = decides;
+  { local, policies, tiers }: DecidesAt,
+): LocalSide {
   const workload = workloadOf(local.labels, local);
   const world: World = {
     ...membersOf(facts, [packet.source, packet.destination]),
@@ -47,9 +38,8 @@ function denies(
   for (const set of world.networkSets) profiles.add(`kns.${set.namespace ?? ''}`);
   for (const host of world.hostEndpoints) for (const name of host.profiles) profiles.add(name);
   const known = [...profiles].map((name) => facts.profile(name));
-  const whole = { ...world, profiles: known.filter((one): one is Profile => one !== undefined) };
-  const at = { direction, stage: 'normal' } as const;
-  return judgeEndpoint(whole, { kind: 'workload', workload }, packet, at)?.verdict === 'deny';
+  const present = known.filter((one): one is Profile => one !== undefined);
+  return { workload, world: { ...world, profiles: present } };
 }
 
 type Members = Pick<World, 'workloads' | 'hostEndpoints' | 'networkSets'>;

@@ -3,6 +3,7 @@ import type { SyncListener, Syncer } from '../datastore/index.js';
 import type { Address, FelixConfiguration, LocalEndpoint, Profile } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
+import type { Insight } from './insight.js';
 import type { HostSettings } from './policy/index.js';
 import type { AgentStatus, Decision } from './status.js';
 
@@ -113,4 +114,6 @@ export interface Agent {
   /** Something that the composition found out and that `status` is to show; undefined when it is over. */
   tell(decision: Decision | undefined): void;
   status(): AgentStatus;
+  /** What the kernel knows; undefined where Felix does the work. */
+  readonly insight: Insight | undefined;
 }

@@ -71,7 +71,8 @@ export function wireAgent(
   const sys = openProcSys(settings.procRoot ?? '/proc');
   const table = new DesiredTable(settings.tableName ?? TABLE);
   const hostReach = settings.hostReach ?? 'own';
-  const policy = new Policy(table, { hostReach, waits: true }, () => clock.monotonic());
+  const life = `${clock.now().toString(36)}-`;
+  const policy = new Policy(table, { hostReach, waits: true, life }, () => clock.monotonic());
   const profiles = new ProfileBook(policy);
   const routes = new RouteKeeper({ netlink, sys, log });
   const isolate = (): Promise<boolean> => isolateBadRules(nft, policy, log);

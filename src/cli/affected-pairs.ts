@@ -36,11 +36,11 @@ export function affectedPairs(
 
 /** All that rules look at beside the rules themselves. */
 function surroundings(world: KnownWorld): string {
-  const { workloads, hostEndpoints, networkSets, nodes, settings } = world;
+  const { workloads, hostEndpoints, networkSets, nodes, settings, nodeSettings } = world;
   return stringifyJson([
     workloads.map((workload) => [workload, workloadLabels(world, workload)]),
     hostEndpoints.map((each) => [each, effectiveLabels(world, each.labels, each.profiles)]),
-    ...[networkSets, nodes, settings],
+    ...[networkSets, nodes, settings, nodeSettings],
   ]);
 }
 

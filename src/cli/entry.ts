@@ -20,6 +20,8 @@ const io: Io = {
   poolGraceMs: POOL_GRACE_MS,
   openStore: async (options) => (await import('./stores.js')).openStore(inputs, options),
   showProtocols: async (path) => (await import('../bird/index.js')).showProtocols(path),
+  readCounters: async (endpoint) => (await import('./stores.js')).readCounters(inputs, endpoint),
+  readFlows: async () => (await import('./stores.js')).readFlows(inputs),
   readStatus: async (socket) => (await import('./stores.js')).readStatus(inputs, socket),
 };
 

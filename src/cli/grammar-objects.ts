@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { subcommand, usage, withFile, type Finish, type Options } from './grammar.js';
 import type { Io } from './io.js';
 
-const DRY_RUN = 'write nothing; tell which flows would pass or be denied that are not now';
+const DRY_RUN =
+  'write nothing; tell which flows would pass or be denied that are not now, and which live connections of this host would be ended';
 
 export function addWriting(program: Command, io: Io, finish: Finish): void {
   const verbs = {

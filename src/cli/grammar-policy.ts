@@ -27,7 +27,10 @@ function addShow(policy: Command, io: Io, finish: Finish): void {
     .addHelpText(
       'after',
       `
-Tiers, policies, profiles and their rules in the order in which they are asked.
+Tiers, policies, profiles and their rules in the order in which they are asked, and on the host
+where the endpoint is, beside each rule, how many packets and bytes it matched: of all endpoints of
+that host that the rule applies to, since it was last written, and of a connection only the packets
+until it is established.
 
 Examples:
   $ calicoctl policy show web1
@@ -54,7 +57,8 @@ function addTrace(policy: Command, io: Io, finish: Finish): void {
       'after',
       `${ENDS}
 
-Asked is the datastore, not the kernel; both ends are told, also when the first denies.
+Asked is the datastore, not the kernel; both ends are told, also when the first denies. Each host is
+taken as FelixConfiguration default and node.NAME say; FELIX_ variables of daemons are not known here.
 Masquerading and published ports are not considered.
 
 Exit status: 0 the flow passes, 2 it is denied, 1 it could not be found out.

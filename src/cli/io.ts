@@ -1,3 +1,4 @@
+import type { CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
 import type { BirdProtocol } from '../bird/index.js';
 import type { ConfigInputs } from '../config/index.js';
 import type { Store } from '../datastore/index.js';
@@ -28,6 +29,10 @@ export interface Io {
   readonly openStore: (options: StoreOptions) => Promise<Store>;
   /** What the daemon of this host says about itself. */
   readonly readStatus: (socket?: string) => Promise<unknown>;
+  /** What the rules of an endpoint of this host have counted. */
+  readonly readCounters: (endpoint: CountersRequest) => Promise<CountersAnswer>;
+  /** The connections of this host's containers. */
+  readonly readFlows: () => Promise<FlowsAnswer>;
   /** Protocols of the BIRD that listens at a path; throws `unavailable` when none does. */
   readonly showProtocols: (path: string) => Promise<readonly BirdProtocol[]>;
   /** Fires when the command shall end. */

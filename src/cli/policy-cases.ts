@@ -110,7 +110,7 @@ function readEndpoint(item: unknown, index: number, where: string): KnownWorkloa
     profiles: stringsOf(item, 'profiles'),
     ports: readNamedPorts(item),
     addresses: addresses.length === 0 ? madeUp(index) : addresses,
-    ...{ containerId: '', endpoint: '', containerName: '' },
+    ...{ containerId: '', endpoint: '', containerName: '', agentId: '' },
   };
 }
 

@@ -5,6 +5,8 @@ import {
   Address,
   Cidr,
   encapsulationInUse,
+  mergeFelix,
+  ORCHESTRATOR,
   type EncapsulationInUse,
   type FailsafePort,
   type FelixConfiguration,
@@ -39,6 +41,8 @@ export interface KnownWorkload extends Workload {
   readonly endpoint: string;
   /** Empty when no daemon has written it. */
   readonly containerName: string;
+  /** What the agent of its host calls it: Docker's EndpointID for ours, else the stored key. */
+  readonly agentId: string;
 }
 
 export interface KnownWorld extends World {
@@ -53,6 +57,8 @@ export interface WorldEntry {
 }
 
 const CONTAINER_NAME_ANNOTATION = 'calico-libnetwork/container-name';
+/** A FelixConfiguration of this name and the node's is for that one, over `default`. */
+const NODE_PREFIX = 'node.';
 const PLURALS = [
   'workloadendpoints',
   'hostendpoints',
@@ -106,10 +112,20 @@ export function worldOf(
         }
       });
   const pools = read('ippools', decodeIpPool);
-  const configured = read('felixconfigurations', decodeResource).find(
-    ({ metadata }) => metadata.name === 'default',
+  const configured = new Map(
+    read('felixconfigurations', decodeResource).map((each) => [
+      each.metadata.name,
+      toFelixConfiguration(each),
+    ]),
   );
-  const felix = configured === undefined ? {} : toFelixConfiguration(configured);
+  const settingsFor = (felix: FelixConfiguration): VerdictSettings =>
+    settingsOf(felix, { hostReach, ...encapsulationInUse(pools, felix) });
+  const felix = configured.get('default') ?? {};
+  const ofNodes = [...configured].flatMap(([name, own]) =>
+    name.startsWith(NODE_PREFIX)
+      ? [[name.slice(NODE_PREFIX.length), settingsFor(mergeFelix(felix, own))] as const]
+      : [],
+  );
   return {
     workloads: read('workloadendpoints', toKnownWorkload),
     hostEndpoints: read('hostendpoints', decodeHostEndpoint),
@@ -124,15 +140,18 @@ export function worldOf(
       ...read('globalnetworksets', decodeNetworkSet),
     ],
     nodes: read('nodes', toWorldNode),
-    settings: settingsOf(felix, { hostReach, ...encapsulationInUse(pools, felix) }),
+    settings: settingsFor(felix),
+    nodeSettings: Object.fromEntries(ofNodes),
   };
 }
 
 function toKnownWorkload(value: string, where: string): KnownWorkload {
   const annotations = stringMapOf(decodeResource(value, where).metadata.annotations);
+  const workload = decodeWorkloadEndpoint(value, where);
   return {
-    ...decodeWorkloadEndpoint(value, where),
+    ...workload,
     containerName: stringOf(annotations, CONTAINER_NAME_ANNOTATION),
+    agentId: workload.orchestrator === ORCHESTRATOR ? workload.endpoint : where,
   };
 }
 

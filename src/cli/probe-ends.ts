@@ -44,7 +44,7 @@ export function probeGroups(before: KnownWorld, after: KnownWorld): ProbeGroup[]
   }
   return [...groups.values()].map((ends) => ({ ends }));
 
-  /** A host's own endpoints decide about what passes it, so then it matters where an endpoint is. */
+  /** A host's own endpoints and settings decide about what passes it: then it matters where an endpoint is. */
   function guardsOf(node: string): unknown {
     const guards = [before, after].map((world) =>
       world.hostEndpoints
@@ -54,7 +54,8 @@ export function probeGroups(before: KnownWorld, after: KnownWorld): ProbeGroup[]
           ...[interfaceName, expectedIPs],
         ]),
     );
-    return guards.every((list) => list.length === 0) ? '' : [node, guards];
+    const own = [before, after].some((world) => world.nodeSettings?.[node] !== undefined);
+    return guards.every((list) => list.length === 0) && !own ? '' : [node, guards];
   }
 }
 

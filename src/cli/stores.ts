@@ -1,3 +1,4 @@
+import type { AdminClient, CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
 import { createLog, deadline, Fault, isFault, type LogLevel } from '../base/index.js';
 import {
   adminSocketOf,
@@ -15,6 +16,8 @@ type Inputs = Omit<ConfigInputs, 'argv'>;
 
 const DISCOVERY_MS = 5000;
 const DAEMON_MS = 5000;
+/** Large tables of the kernel take a while. */
+const KERNEL_MS = 10_000;
 
 /**
  * The datastore that calicoctl's configuration names; without one the embedded store of this host,
@@ -41,6 +44,24 @@ export async function readStatus(inputs: Inputs, socket?: string): Promise<unkno
   const { createAdminClient } = await import('../admin/index.js');
   const status = createAdminClient(path).status({ signal: deadline(DAEMON_MS) });
   return orHowToStart(status, 'the status comes from the daemon', '');
+}
+
+/** What the rules of an endpoint have counted in this host's kernel. */
+export async function readCounters(
+  inputs: Inputs,
+  endpoint: CountersRequest,
+): Promise<CountersAnswer> {
+  return (await adminClient(inputs)).counters(endpoint, { signal: deadline(KERNEL_MS) });
+}
+
+/** The connections of this host's containers. */
+export async function readFlows(inputs: Inputs): Promise<FlowsAnswer> {
+  return (await adminClient(inputs)).flows({ signal: deadline(KERNEL_MS) });
+}
+
+async function adminClient(inputs: Inputs): Promise<AdminClient> {
+  const { createAdminClient } = await import('../admin/index.js');
+  return createAdminClient(adminSocket(withEruFile(inputs)));
 }
 
 /** A daemon that does not answer is told together with how it is started. */

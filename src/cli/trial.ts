@@ -1,4 +1,5 @@
 import type { Io } from './io.js';
+import { describeEndedFlows } from './live-flows.js';
 import { Objects } from './objects.js';
 import { createOverlayStore } from './overlay-store.js';
 import { readWorld } from './policy-world.js';
@@ -13,7 +14,7 @@ export function trialIo(io: Io, { dryRun }: { readonly dryRun?: boolean }): Io {
 
 /**
  * Opens the datastore for the time of `work`; with `dryRun` a copy of it, whose changes are told by
- * the verdicts that they would change, and then forgotten.
+ * the verdicts that they would change and the live connections that they would end, and then forgotten.
  */
 export async function withTrial(
   io: Io,
@@ -28,6 +29,7 @@ export async function withTrial(
     // What is unreadable was told with the first reading.
     const after = await readWorld({ ...io, err: () => undefined }, trial);
     io.out(renderChanges(compareVerdicts(before, after)));
+    io.out(await describeEndedFlows(io, before, after));
     return status;
   });
 }

@@ -14,7 +14,10 @@ export interface SeriesSpec<Label extends string = never> {
   readonly unit: Unit;
   /** One sentence for operators. */
   readonly help: string;
-  /** Values must come from a small closed list: never an address, an endpoint or a container. */
+  /**
+   * Values must come from a small closed list, or be the first so many of names that users give: never an
+   * address, an endpoint or a container.
+   */
   readonly labels?: readonly Label[];
 }
 
@@ -36,11 +39,22 @@ export interface Histogram<Label extends string = never> {
   observe(value: number, ...labels: LabelValues<Label>): void;
 }
 
+/** One series of several, as it was read. */
+export interface ReadValue<Label extends string> {
+  readonly labels: Readonly<Record<Label, string>>;
+  readonly value: number;
+}
+
 export interface Metrics {
   counter<Label extends string = never>(spec: SeriesSpec<Label>): Counter<Label>;
   gauge<Label extends string = never>(spec: SeriesSpec<Label>): Gauge<Label>;
   /** A gauge without labels that is read when somebody asks. */
   readGauge(spec: SeriesSpec, read: () => number): void;
+  /** A counter whose values are kept elsewhere, and read when somebody asks; must not reject. */
+  readCounter<Label extends string>(
+    spec: SeriesSpec<Label>,
+    read: () => Promise<readonly ReadValue<Label>[]>,
+  ): void;
   /** Upper bounds ascending; 1 ms to 20 s unless told. */
   histogram<Label extends string = never>(
     spec: SeriesSpec<Label>,
@@ -79,6 +93,17 @@ export function createMetrics(): Metrics {
     },
     readGauge: (spec, read) => {
       const gauge: PromGauge = new PromGauge({ ...config(spec), collect: () => gauge.set(read()) });
+    },
+    readCounter: <Label extends string>(
+      spec: SeriesSpec<Label>,
+      read: () => Promise<readonly ReadValue<Label>[]>,
+    ): void => {
+      const collect = async (): Promise<void> => {
+        const values = await read();
+        counter.reset();
+        for (const { labels, value } of values) counter.inc(labels, value);
+      };
+      const counter: PromCounter<Label> = new PromCounter<Label>({ ...config(spec), collect });
     },
     histogram: <Label extends string>(
       spec: SeriesSpec<Label>,

@@ -1,11 +1,12 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { Address, families } from '../model/index.js';
+import { Address, families, type Family } from '../model/index.js';
 import {
   CTA_TUPLE_MASTER,
   decodeFlow,
   deleteFlow,
   flowCount,
   listFlowsRequest,
+  type Flow,
 } from './conntrack.js';
 import type { ConnectionFlow } from './port.js';
 import type { Requests } from './request.js';
@@ -30,8 +31,31 @@ export async function cutFlows(
   quick: Requests,
   isForbidden: (flow: ConnectionFlow) => boolean,
 ): Promise<number> {
-  if ((await flowCount()) === 0) return 0;
   let deleted = 0;
+  for await (const { family, flow, judged } of eachFlow(slow)) {
+    if (isForbidden(judged) && (await deleteFlow(quick, family, flow))) deleted += 1;
+  }
+  return deleted;
+}
+
+/** See `Netlink.listFlows`. */
+export async function listFlows(
+  slow: Requests,
+  isWanted: (flow: ConnectionFlow) => boolean,
+): Promise<readonly ConnectionFlow[]> {
+  const found: ConnectionFlow[] = [];
+  for await (const { judged } of eachFlow(slow)) if (isWanted(judged)) found.push(judged);
+  return found;
+}
+
+interface Listed {
+  readonly family: Family;
+  readonly flow: Flow;
+  readonly judged: ConnectionFlow;
+}
+
+async function* eachFlow(slow: Requests): AsyncGenerator<Listed> {
+  if ((await flowCount()) === 0) return;
   for (const family of families) {
     const messages = await slow.dump(listFlowsRequest(family));
     for (const [at, message] of messages.entries()) {
@@ -40,11 +64,9 @@ export async function cutFlows(
       // Related to another connection: rules let it in for that one's sake.
       if (flow?.attributes.has(CTA_TUPLE_MASTER) === true) continue;
       const judged = flow && flowOf(flow.originalTuple, flow.replyTuple);
-      if (flow === undefined || judged === undefined || !isForbidden(judged)) continue;
-      if (await deleteFlow(quick, family, flow)) deleted += 1;
+      if (flow !== undefined && judged !== undefined) yield { family, flow, judged };
     }
   }
-  return deleted;
 }
 
 /** As packets meet the rules: sources before they are translated, destinations after. */

@@ -2,8 +2,9 @@ import type { Log } from '../base/log.js';
 import type { Address, Family } from '../model/index.js';
 import { addAddressRequest, decodeAddress, listAddressesRequest } from './address.js';
 import { deleteFlows, flowSources } from './conntrack.js';
-import { cutFlows } from './cut-flows.js';
+import { cutFlows, listFlows } from './cut-flows.js';
 import { deleteLinksInBatches, DeletionGroup, type DoomedLink } from './delete-links.js';
+import { LazySocket, openOffLoop } from './lazy-socket.js';
 import { KernelTunnels } from './kernel-tunnels.js';
 import { checkLinkName, checkMac, isLinkName } from './link-name.js';
 import {
@@ -34,7 +35,6 @@ import {
 } from './route.js';
 import { isFault, Fault } from '../base/fault.js';
 import { openRequestSocket } from './socket.js';
-import { ThreadedSocket } from './threaded-socket.js';
 
 export interface KernelNetlinkOptions {
   readonly log: Log;
@@ -50,10 +50,10 @@ export function createKernelNetlink(options: KernelNetlinkOptions): Netlink {
 
 class KernelNetlink extends KernelTunnels implements Netlink {
   readonly #log: Log;
-  readonly #quick: Lazy;
-  readonly #netfilter: Lazy;
-  readonly #slow: Lazy;
-  readonly #slowNetfilter: Lazy;
+  readonly #quick: LazySocket;
+  readonly #netfilter: LazySocket;
+  readonly #slow: LazySocket;
+  readonly #slowNetfilter: LazySocket;
   readonly #monitors = new Set<{ close(): void }>();
   #deletions: Promise<unknown> = Promise.resolve();
   readonly #deletionGroup = new DeletionGroup();
@@ -62,10 +62,10 @@ class KernelNetlink extends KernelTunnels implements Netlink {
   constructor(log: Log) {
     super();
     this.#log = log;
-    this.#quick = new Lazy(() => openRequestSocket(NETLINK_ROUTE));
-    this.#netfilter = new Lazy(() => openRequestSocket(NETLINK_NETFILTER));
-    this.#slow = new Lazy(() => this.#openThreaded(NETLINK_ROUTE));
-    this.#slowNetfilter = new Lazy(() => this.#openThreaded(NETLINK_NETFILTER));
+    this.#quick = new LazySocket(() => openRequestSocket(NETLINK_ROUTE));
+    this.#netfilter = new LazySocket(() => openRequestSocket(NETLINK_NETFILTER));
+    this.#slow = new LazySocket(() => openOffLoop(NETLINK_ROUTE, log));
+    this.#slowNetfilter = new LazySocket(() => openOffLoop(NETLINK_NETFILTER, log));
   }
 
   async createVeth(spec: VethSpec): Promise<{ readonly hostIndex: number }> {
@@ -157,6 +157,10 @@ class KernelNetlink extends KernelTunnels implements Netlink {
     return cutFlows(await this.#slowNetfilter.get(), await this.#netfilter.get(), isForbidden);
   }
 
+  async listFlows(isWanted: (flow: ConnectionFlow) => boolean): Promise<readonly ConnectionFlow[]> {
+    return listFlows(await this.#slowNetfilter.get(), isWanted);
+  }
+
   async flowSources(): Promise<ReadonlySet<string>> {
     return flowSources(await this.#slowNetfilter.get());
   }
@@ -183,54 +187,6 @@ class KernelNetlink extends KernelTunnels implements Netlink {
 
   protected quickSocket(): Promise<Requests> {
     return this.#quick.get();
-  }
-
-  async #openThreaded(protocol: number): Promise<Requests> {
-    try {
-      return await ThreadedSocket.open(protocol);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'links and flows are deleted on the event loop');
-      return openRequestSocket(protocol);
-    }
-  }
-}
-
-/** A socket that is opened when first needed, and again after it was lost. */
-class Lazy {
-  readonly #open: () => Promise<Requests>;
-  #socket: Promise<Requests> | undefined;
-  #closed = false;
-
-  constructor(open: () => Promise<Requests>) {
-    this.#open = open;
-  }
-
-  async get(): Promise<Requests> {
-    if (this.#closed) {
-      throw new Fault('unavailable', 'the netlink socket is closed', { reason: 'closed' });
-    }
-    const socket = await this.#current();
-    if (!socket.gone) return socket;
-    this.#socket = undefined;
-    return this.#current();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const opened = this.#socket;
-    if (opened !== undefined)
-      await opened.then(
-        (socket) => socket.close(),
-        () => undefined,
-      );
-  }
-
-  #current(): Promise<Requests> {
-    this.#socket ??= this.#open().catch((error: unknown) => {
-      this.#socket = undefined;
-      throw error;
-    });
-    return this.#socket;
   }
 }
 

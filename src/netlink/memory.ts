@@ -153,6 +153,15 @@ export class MemoryNetlink extends MemoryTunnels implements Netlink {
     return this.flows.splice(0, this.flows.length, ...kept).length - kept.length;
   }
 
+  async listFlows(isWanted: (flow: ConnectionFlow) => boolean): Promise<readonly ConnectionFlow[]> {
+    this.enter('listFlows');
+    return this.flows
+      .map(({ originalSource, replySource }) => ({
+        ...{ source: originalSource, destination: replySource, protocol: 17 },
+      }))
+      .filter(isWanted);
+  }
+
   async flowSources(): Promise<ReadonlySet<string>> {
     this.enter('flowSources');
     const sources = this.flows.flatMap((flow) => [flow.originalSource, flow.replySource]);

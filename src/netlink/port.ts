@@ -160,6 +160,8 @@ export interface Netlink extends TunnelNetlink {
   deleteFlows(addresses: readonly Address[]): Promise<number>;
   /** Deletes every conntrack flow that is forbidden; how many went. One walk through the table, off the event loop. */
   cutFlows(isForbidden: (flow: ConnectionFlow) => boolean): Promise<number>;
+  /** Every conntrack flow that is wanted, but those related to another one. Off the event loop. */
+  listFlows(isWanted: (flow: ConnectionFlow) => boolean): Promise<readonly ConnectionFlow[]>;
   /** Original and reply source, as text, of every conntrack flow. Walks the table off the event loop, 10 ms and more. */
   flowSources(): Promise<ReadonlySet<string>>;
   /** The first event is `overrun`, once listening has begun: what is listed after it cannot change unheard. */

@@ -89,6 +89,17 @@ export function decodeAttributes(
   return found;
 }
 
+/** The elements of a list: attributes of one type, in order. */
+export function* decodeList(buffer: Buffer): Generator<Buffer> {
+  for (let at = 0; at + ATTRIBUTE_HEADER <= buffer.length;) {
+    const length = buffer.readUInt16LE(at);
+    if (length < ATTRIBUTE_HEADER || at + length > buffer.length)
+      throw malformed('attribute', length);
+    yield buffer.subarray(at + ATTRIBUTE_HEADER, at + length);
+    at += padded(length);
+  }
+}
+
 export function bytesAttribute(type: number, value: Uint8Array): Buffer {
   const attribute = Buffer.alloc(padded(ATTRIBUTE_HEADER + value.length));
   attribute.writeUInt16LE(ATTRIBUTE_HEADER + value.length, 0);

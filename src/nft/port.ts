@@ -1,3 +1,12 @@
+/** What a rule with a counter has counted since it was written. */
+export interface RuleCounter {
+  readonly chain: string;
+  /** Empty when it has none. */
+  readonly comment: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
 /**
  * nftables, one transaction per call. Text is nft's own syntax; a `}` of a chain or set is followed by a newline.
  * Faults: `invalid` (nft refused the transaction; message is nft's first line, `details.commands` the text),
@@ -15,6 +24,11 @@ export interface Nft {
   check(commands: string): Promise<void>;
   /** Output of a `list` command: nft's JSON document, parsed. */
   listJson(command: string): Promise<unknown>;
+  /**
+   * Counters of an inet table's rules, or of one chain's, in order; none when there is no such table. Neither waits for
+   * what else is asked nor holds it up.
+   */
+  ruleCounters(table: string, chain?: string): Promise<readonly RuleCounter[]>;
   /**
    * Calls back, within milliseconds, when a table, chain, rule, set or element changed and no `apply` of ours was the cause.
    * `tables` has family and name of those touched, such as `inet calico`; undefined when anything may have changed: once

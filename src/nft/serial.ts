@@ -2,7 +2,8 @@ import { Fault, messageOf, toFault } from '../base/fault.js';
 import type { Log } from '../base/log.js';
 import { refusal, type Engine, type Mode } from './engine.js';
 import { monitorRuleset } from './monitor.js';
-import type { Nft } from './port.js';
+import type { Nft, RuleCounter } from './port.js';
+import { RuleCounters } from './rule-counters.js';
 
 /** A call fails after this, whether it was waiting or nft is stuck; its outcome is then unknown. */
 const BOUND_MS = 60_000;
@@ -33,6 +34,7 @@ export class SerialNft implements Nft {
   readonly #log: Log;
   readonly #waiting: Call[] = [];
   readonly #monitors = new Set<{ close(): void }>();
+  readonly #counters: RuleCounters;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -40,6 +42,7 @@ export class SerialNft implements Nft {
     this.#engine = engine;
     this.#log = log;
     this.implementation = engine.implementation;
+    this.#counters = new RuleCounters(log);
   }
 
   async apply(commands: string): Promise<void> {
@@ -67,6 +70,10 @@ export class SerialNft implements Nft {
     }
   }
 
+  ruleCounters(table: string, chain?: string): Promise<readonly RuleCounter[]> {
+    return this.#counters.read(table, chain);
+  }
+
   monitor(onForeignChange: (tables?: ReadonlySet<string>) => void): { close(): void } {
     const monitor = monitorRuleset(this.#log, (port) => this.#engine.owns(port), onForeignChange);
     this.#monitors.add(monitor);
@@ -85,6 +92,7 @@ export class SerialNft implements Nft {
     for (const monitor of this.#monitors) monitor.close();
     for (const call of this.#waiting.splice(0)) settle(call, closedFault());
     await this.#running;
+    await this.#counters.close();
     await this.#engine.close();
   }
 

@@ -9,6 +9,7 @@ import {
   createAdminClient,
   createAdminServer,
   type AdminServerOptions,
+  type HostInsight,
 } from '../../src/admin/index.js';
 import { Fault, silentLog } from '../../src/base/index.js';
 import { faultOf } from '../fixtures/fault-of.js';
@@ -206,4 +207,31 @@ t.test('a client that goes ends its watch in the daemon', async (t) => {
   await until(() => memory.openWatches === 1, 'one to end');
   await remote.close();
   await until(() => memory.openWatches === 0, 'the other to end');
+});
+
+t.test('what the kernel of the host knows', async (t) => {
+  const path = await socketPath(t);
+  const asked: unknown[] = [];
+  const insight: HostInsight = {
+    counters: async (endpoint) => {
+      asked.push(endpoint);
+      return { node: 'n1', dataplane: 'internal' };
+    },
+    flows: async () => ({
+      ...{ node: 'n1', dataplane: 'internal', hostAddresses: ['192.0.2.1'], isPartial: false },
+      flows: [{ source: '10.0.0.1', destination: '10.0.0.2', protocol: 1 }],
+    }),
+  };
+  await start(t, path, { insight });
+  const client = createAdminClient(path);
+  t.same(await client.counters({ kind: 'host', id: 'eth0' }), {
+    node: 'n1',
+    dataplane: 'internal',
+  });
+  t.same(asked, [{ kind: 'host', id: 'eth0' }]);
+  t.match(await client.flows(), { flows: [{ source: '10.0.0.1', protocol: 1 }] });
+  t.match(await post(path, '/policy/counters', '{"kind":"pod","id":"x"}'), { status: 400 });
+  const bare = `${path}.bare`;
+  await start(t, bare);
+  t.equal((await faultOf(createAdminClient(bare).flows())).kind, 'unsupported');
 });

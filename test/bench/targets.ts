@@ -55,3 +55,31 @@ t.test('the report says which targets were missed', async (t) => {
   t.match(text, /calls of a start.* 2\.00 ×.*MISSED/);
   t.match(text, /calls of a stop.* 0\.20 ×.*met/);
 });
+
+t.test('policy: the slowest kind of edit counts, and the control has to be slow', async (t) => {
+  const at = (value: number) => ({ value, low: value, high: value });
+  const times = (few: number, many: number) => ({
+    ...{ endpoints: [100, 5000], ms: [at(few), at(many)], cpuMs: [at(1), at(2)] },
+  });
+  const edits = { rule: times(7, 9), cover: times(9, 70), label: times(6, 7) };
+  const ms = { two: at(0.02), many: at(0.02), linear: at(0.1) };
+  const roundTrips = { ms, many: at(1), linear: at(1.5) };
+  const measures = { rounds: 30, edits, start: times(2, 2.5), roundTrips };
+  const cluster = { locals: 5000, remotes: 100_000, policies: 1000 };
+  const start = {
+    ...cluster,
+    inSyncMs: 9000,
+    inSyncMsRounds: [],
+    cpuMs: 1,
+    restMiB: 460,
+    peakMiB: 1,
+  };
+  const text = renderReport({ ...report, policy: { measures, start } });
+  t.match(text, /policy edit, slowest kind, at 100 endpoints +9\.00 ms .* met/);
+  t.match(text, /policy edit, slowest kind, at 5,000 endpoints +70\.00 ms .* MISSED/);
+  t.match(text, /remote label change.* met/);
+  t.match(text, /control: round trip with 5,000 linear rules +1\.50 × .* MISSED/);
+  t.match(text, /start to in-sync, large cluster +9\.00 s .* met/);
+  t.match(text, /memory then, large cluster +460\.00 MiB .* MISSED/);
+  t.match(text, /a policy of all endpoints comes or goes +9\.0 \(9\.0 to 9\.0\) +1\.0 +70\.0/);
+});

@@ -212,6 +212,8 @@ Egress
     what none of them decides: Deny
   profile database
   everything else: Deny
+
+packet counters: they are on node1, and the daemon here does not answer: the daemon cannot be reached
 `,
   );
   const json = JSON.parse((await cli('policy show db1 -o json')).out) as Record<string, unknown>;
@@ -252,6 +254,52 @@ t.test('what decides about a host endpoint', async (t) => {
   const failsafe = await cli('policy trace --from 198.51.100.7 --to node1 --port tcp/22');
   t.match(failsafe, { status: 0, out: /failsafe port 22/ });
 });
+
+t.test(
+  'a host is configured as its own FelixConfiguration says, over the common one',
+  async (t) => {
+    const cli = await w3();
+    const felix = (name: string, spec: string): string =>
+      object('FelixConfiguration', `{name: ${name}}`, spec);
+    const open = object('Profile', '{name: frontend}', '{egress: [{action: Allow}]}');
+    const none = object('GlobalNetworkPolicy', '{name: frontend}', '{selector: has(nothing)}');
+    const edges = ['node1', 'node2'].map((node) =>
+      object('HostEndpoint', `{name: ${node}}`, `{node: ${node}, interfaceName: eth0}`),
+    );
+    const stdin = [
+      open,
+      none,
+      ...edges,
+      felix('default', '{defaultEndpointToHostAction: Accept}'),
+    ].join('---\n');
+    t.match(await cli('apply -f -', { stdin }), { status: 0 });
+    const trace = async (from: string, to: string, port: string) =>
+      cli(`policy trace --from ${from} --to ${to} --port ${port}`);
+    t.match(await trace('web1', 'node1', 'tcp/80'), {
+      status: 0,
+      out: /defaultEndpointToHostAction Accept/,
+    });
+    const own = felix(
+      'node.node1',
+      '{defaultEndpointToHostAction: Drop, failsafeInboundHostPorts: [{protocol: TCP, port: 8022}]}',
+    );
+    const tried = await cli('apply --dry-run -f -', { stdin: own });
+    t.match(tried.out, /allow -> deny {2}web1 -> host node1 tcp/);
+    t.notMatch(tried.out, /-> host node2/);
+    t.match(await cli('apply -f -', { stdin: own }), { status: 0 });
+    t.match(await trace('web1', 'node1', 'tcp/80'), {
+      status: 2,
+      out: /defaultEndpointToHostAction Drop/,
+    });
+    t.match(await trace('web2', 'node2', 'tcp/80'), { status: 0, out: /Action Accept/ });
+    t.match(await trace('198.51.100.7', 'node1', 'tcp/8022'), {
+      status: 0,
+      out: /failsafe port 8022/,
+    });
+    t.match(await trace('198.51.100.7', 'node1', 'tcp/22'), { status: 2 });
+    t.match(await trace('198.51.100.7', 'node2', 'tcp/22'), { status: 0, out: /failsafe port 22/ });
+  },
+);
 
 const CASES = `
 manifests: [w3.yaml]

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { silentLog } from '../../src/base/index.js';
+import { Fault, silentLog } from '../../src/base/index.js';
 import { main } from '../../src/cli/main.js';
 import { openStore } from '../../src/cli/stores.js';
 import type { Io } from '../../src/cli/io.js';
@@ -23,6 +23,8 @@ t.teardown(() => server.close());
 const PEERS = process.env['PEERS'];
 const hasPeer = PEERS !== undefined && existsSync(join(PEERS, 'calicoctl'));
 const recorded = JSON.parse(readFileSync(RECORDED, 'utf8')) as Record<string, PeerResult>;
+
+const NO_DAEMON = new Fault('unavailable', 'no daemon runs here');
 
 const ours: PeerRunner = async (command, folder) => {
   const inputs = {
@@ -48,6 +50,8 @@ const ours: PeerRunner = async (command, folder) => {
     poolGraceMs: 0,
     openStore: async (options) => openStore(inputs, options),
     readStatus: async () => undefined,
+    readCounters: () => Promise.reject(NO_DAEMON),
+    readFlows: () => Promise.reject(NO_DAEMON),
     showProtocols: async () => [],
   };
   return { status: await main(wordsOf(command), io), out };

@@ -14,10 +14,17 @@ t.test('series with and without labels, in the text format', async (t) => {
   );
   let reads = 0;
   metrics.readGauge({ ...spec, what: 'reads', unit: 'count' }, () => (reads += 1));
+  let matched = 5;
+  metrics.readCounter({ ...spec, what: 'matched', unit: 'total', labels: ['policy'] }, async () =>
+    (matched -= 1) === 3
+      ? [{ labels: { policy: 'web' }, value: matched }]
+      : [{ labels: { policy: 'db' }, value: matched }],
+  );
   claims.add(2, { result: 'ok' });
   plain.add(1);
   free.set(-3);
   time.observe(0.5, { result: 'ok' });
+  t.match((await metrics.render()).body, 'calico_libnetwork_ipam_matched_total{policy="db"} 4\n');
   const { body, contentType } = await metrics.render();
   t.match(contentType, 'text/plain');
   for (const line of [
@@ -27,10 +34,12 @@ t.test('series with and without labels, in the text format', async (t) => {
     'calico_libnetwork_ipam_claim_seconds_bucket{le="0.1",result="ok"} 0',
     'calico_libnetwork_ipam_claim_seconds_bucket{le="1",result="ok"} 1',
     'calico_libnetwork_ipam_claim_seconds_sum{result="ok"} 0.5',
-    'calico_libnetwork_ipam_reads_count 1',
+    'calico_libnetwork_ipam_reads_count 2',
+    'calico_libnetwork_ipam_matched_total{policy="web"} 3',
   ]) {
     t.ok(body.includes(`${line}\n`), line);
   }
+  t.notMatch(body, 'policy="db"', 'what is no more read is no more shown');
   t.notMatch(body, 'process_');
   await metrics.includeProcess();
   t.match((await metrics.render()).body, 'process_resident_memory_bytes');

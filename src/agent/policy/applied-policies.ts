@@ -25,6 +25,8 @@ export class AppliedPolicies {
   readonly #index = new LabelIndex();
   readonly #order = new PolicyOrder();
   readonly #problems = new Map<string, string>();
+  /** By what matches an endpoint; forgotten with every change of policies or tiers. */
+  #lists = new WeakMap<ReadonlySet<string>, Map<string, readonly TierList[]>>();
 
   /** An endpoint of this host; undefined when it went. */
   setEndpoint(key: string, labelled: Labelled | undefined): void {
@@ -38,6 +40,7 @@ export class AppliedPolicies {
       return new Set();
     }
     const touched = new Set(this.#index.unwatch(id));
+    this.#lists = new WeakMap();
     this.#problems.delete(id);
     this.#order.setPolicy(id, policy);
     if (policy === undefined) return touched;
@@ -59,6 +62,7 @@ export class AppliedPolicies {
     if (before.order === after.order && before.defaultAction === after.defaultAction) {
       return touched;
     }
+    this.#lists = new WeakMap();
     for (const key of this.#index.keys()) {
       for (const id of this.#index.matchedBy(key)) {
         if (this.#order.policy(id)?.tier === name) touched.add(key);
@@ -76,10 +80,19 @@ export class AppliedPolicies {
       .map(({ key }) => key);
   }
 
-  /** The tiers that an endpoint's packets pass in one direction. */
+  /** The tiers that an endpoint's packets pass in one direction: one object for all that have the same. */
   tiers(key: string, direction: Direction, stage: Stage = 'normal'): readonly TierList[] {
     const matched = this.#index.matchedBy(key);
     if (matched.size === 0) return NO_TIERS;
+    const lists = this.#lists.get(matched) ?? new Map<string, readonly TierList[]>();
+    this.#lists.set(matched, lists);
+    const place = `${direction} ${stage}`;
+    const tiers = lists.get(place) ?? this.#tiersOf(matched, direction, stage);
+    lists.set(place, tiers);
+    return tiers;
+  }
+
+  #tiersOf(matched: ReadonlySet<string>, direction: Direction, stage: Stage): readonly TierList[] {
     const ids = [...matched].filter((id) => {
       const policy = this.#order.policy(id);
       return policy !== undefined && hasType(policy, direction) && isOfStage(policy, stage);

@@ -1,5 +1,6 @@
 import type { HostEndpoint } from '../../model/index.js';
-import type { Stage, TierList } from './applied-policies.js';
+import type { AppliedPolicies, Stage, TierList } from './applied-policies.js';
+import { askedOfHost, type AskedList, type AskedOrder } from './asked-chains.js';
 import { directionOf, hostGates, type HostGate } from './host-base.js';
 import type { HostParts } from './host-endpoints.js';
 import { hostRules } from './list-rules.js';
@@ -8,6 +9,7 @@ import { hostChain } from './rule-names.js';
 
 /** The chains of one host endpoint, and those that they jump to, which it uses from now on. */
 export interface BuiltHost {
+  readonly id: string;
   readonly chains: Readonly<Partial<Record<HostGate, string>>>;
   readonly rules: readonly string[];
   readonly tiers: readonly string[];
@@ -34,29 +36,48 @@ interface Named {
 
 /** Puts its chains: of local traffic always, of the other places where policies ask for them. */
 export function buildHost(parts: HostParts, { id, key, endpoint }: Named): BuiltHost {
-  const { sink, rules, lists, applied } = parts;
+  const { sink, rules, tiers: shared, applied } = parts;
   const chains: Partial<Record<HostGate, string>> = {};
   const usedRules: string[] = [];
   const usedTiers: string[] = [];
   for (const gate of hostGates) {
     const direction = directionOf(gate);
     const isLocal = gate === 'in' || gate === 'out';
-    const tiers = applied.tiers(key, direction, STAGES[gate]);
-    if (!isLocal && tiers.length === 0) continue;
+    const order = orderAt(applied, { key, endpoint }, gate);
+    if (!isLocal && order.tiers.length === 0) continue;
     if (isUntracked(gate) && endpoint.interfaceName === EVERY_INTERFACE) continue;
-    const tierChains = tiers.map((tier) => lists.useTier(direction, endless(gate, tier)));
-    const profiles = isLocal
-      ? [...new Set(endpoint.profiles)].map((name) =>
-          rules.use({ kind: 'profile', name }, direction),
-        )
-      : [];
+    const tierChains = order.tiers.map((tier) => shared.use(direction, tier));
+    const profiles = [...new Set(order.profiles)].map((name) =>
+      rules.use({ kind: 'profile', name }, direction),
+    );
     const chain = hostChain(gate, id);
     sink.putChain(chain, { rules: hostRules(gate, tierChains, profiles) });
     chains[gate] = chain;
     usedTiers.push(...tierChains);
     usedRules.push(...profiles);
   }
-  return { chains, rules: usedRules, tiers: usedTiers };
+  return { id, chains, rules: usedRules, tiers: usedTiers };
+}
+
+/** What a host endpoint's packets are held against at one place. */
+function orderAt(
+  applied: AppliedPolicies,
+  { key, endpoint }: Pick<Named, 'key' | 'endpoint'>,
+  gate: HostGate,
+): AskedOrder {
+  const tiers = applied
+    .tiers(key, directionOf(gate), STAGES[gate])
+    .map((tier) => endless(gate, tier));
+  return { tiers, profiles: gate === 'in' || gate === 'out' ? endpoint.profiles : [] };
+}
+
+/** Its chains as they were built, with what they jump to. */
+export function askedByHost(
+  applied: AppliedPolicies,
+  { key, endpoint }: Named,
+  chains: BuiltHost['chains'],
+): AskedList[] {
+  return askedOfHost(chains, STAGES, (gate) => orderAt(applied, { key, endpoint }, gate));
 }
 
 const isUntracked = (gate: HostGate): boolean => gate === 'raw-in' || gate === 'raw-out';

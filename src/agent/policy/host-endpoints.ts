@@ -10,12 +10,13 @@ import {
   hostOnlyChains,
   type HostGate,
 } from './host-base.js';
-import { buildHost, noChains, type BuiltHost } from './host-chains.js';
-import type { ListChains } from './list-chains.js';
+import type { AskedList } from './asked-chains.js';
+import { askedByHost, buildHost, noChains, type BuiltHost } from './host-chains.js';
 import type { Chain, RuleSink } from './ports.js';
 import { resolveHosts, type HostInterface } from './resolve-hosts.js';
 import type { RuleChains } from './rule-chains.js';
 import { TO_HOST } from './rule-names.js';
+import type { TierChains } from './tier-chains.js';
 
 /** What of the configuration concerns the host itself; what is absent is Calico's default for Docker hosts. */
 export interface HostSettings {
@@ -31,7 +32,7 @@ export interface HostSettings {
 export interface HostParts {
   readonly sink: RuleSink;
   readonly rules: RuleChains;
-  readonly lists: ListChains;
+  readonly tiers: TierChains;
   readonly applied: AppliedPolicies;
   readonly now: () => number;
 }
@@ -62,6 +63,14 @@ export class HostEndpoints {
   /** Host endpoints of no effect. */
   get unused(): readonly string[] {
     return this.#unused;
+  }
+
+  /** The chains of one of this host; undefined when it has none. */
+  asked(id: string): readonly AskedList[] | undefined {
+    const endpoint = this.#endpoints.get(id);
+    const built = this.#built.find((one) => one.id === id);
+    if (endpoint === undefined || built === undefined) return undefined;
+    return askedByHost(this.#parts.applied, { id, key: keyOf(id), endpoint }, built.chains);
   }
 
   /** One of this host appeared, changed, or (undefined) went. */
@@ -153,12 +162,12 @@ export class HostEndpoints {
 
   /** What is new is in use before what was is not: chains that stay never go for a moment. */
   #replaceBuilt(built: readonly BuiltHost[]): void {
-    const { sink, rules, lists, now } = this.#parts;
+    const { sink, rules, tiers, now } = this.#parts;
     const chains = new Set(built.flatMap((one) => Object.values(one.chains)));
     for (const one of this.#built) {
       for (const chain of Object.values(one.chains)) if (!chains.has(chain)) sink.dropChain(chain);
       for (const chain of one.rules) rules.release(chain, now());
-      for (const chain of one.tiers) lists.releaseTier(chain, now());
+      for (const chain of one.tiers) tiers.release(chain, now());
     }
     this.#built = built;
   }

@@ -1,4 +1,5 @@
 export { FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
+export type { AskedList, NamedChain } from './asked-chains.js';
 export { LAYOUT_CHAIN } from './base-chains.js';
 export type { HostSettings } from './host-endpoints.js';
 export type { LocalPolicy } from './local-endpoints.js';
@@ -6,5 +7,5 @@ export * from './policy.js';
 export type { DecidesAt, FactsAt, PolicyFacts } from './policy-facts.js';
 export * from './ports.js';
 export type { HostInterface } from './resolve-hosts.js';
-export type { Owner as RuleOwner } from './rule-chains.js';
+export type { Owner as RuleOwner, PolicyChain } from './rule-chains.js';
 export type { EndpointFacts } from './selector-members.js';

@@ -1,4 +1,5 @@
 import { requiredLabel, type Labels, type Selector, type SelectorNode } from '../../model/index.js';
+import { SharedSets } from './shared-sets.js';
 
 /** Anything that carries labels: endpoints of any kind, and sets of networks. */
 export interface Labelled {
@@ -36,6 +37,7 @@ export class LabelIndex {
   readonly #profileLabels = new Map<string, Labels>();
   readonly #selectors = new Map<string, Selector>();
   readonly #selectorsByTerm = new Map<string, Set<string>>();
+  readonly #matches = new SharedSets();
 
   get itemCount(): number {
     return this.#items.size;
@@ -71,10 +73,13 @@ export class LabelIndex {
     this.#selectors.set(id, selector);
     list(this.#selectorsByTerm, termsOfSelector(selector.root), id);
     const matched: string[] = [];
+    const more = new Map<ReadonlySet<string>, ReadonlySet<string>>();
     for (const key of this.#candidates(selector)) {
       const item = this.#items.get(key);
       if (item === undefined || !selector.evaluate(item.labels)) continue;
-      item.matched = new Set(item.matched).add(id);
+      const next = more.get(item.matched) ?? this.#matches.share(new Set(item.matched).add(id));
+      more.set(item.matched, next);
+      item.matched = next;
       matched.push(key);
     }
     return matched;
@@ -87,12 +92,13 @@ export class LabelIndex {
     this.#selectors.delete(id);
     unlist(this.#selectorsByTerm, termsOfSelector(selector.root), id);
     const matched: string[] = [];
+    const less = new Map<ReadonlySet<string>, ReadonlySet<string>>();
     for (const key of this.#candidates(selector)) {
       const item = this.#items.get(key);
       if (item?.matched.has(id) !== true) continue;
-      const left = new Set(item.matched);
-      left.delete(id);
-      item.matched = left.size === 0 ? NONE : left;
+      const next = less.get(item.matched) ?? this.#without(item.matched, id);
+      less.set(item.matched, next);
+      item.matched = next;
       matched.push(key);
     }
     return matched;
@@ -102,9 +108,15 @@ export class LabelIndex {
     return this.#items.keys();
   }
 
-  /** Selectors that match an item now. */
+  /** Selectors that match an item now: the same object for all items that the same ones match. */
   matchedBy(key: string): ReadonlySet<string> {
     return this.#items.get(key)?.matched ?? NONE;
+  }
+
+  #without(matched: ReadonlySet<string>, id: string): ReadonlySet<string> {
+    const left = new Set(matched);
+    left.delete(id);
+    return left.size === 0 ? NONE : this.#matches.share(left);
   }
 
   #candidates(selector: Selector): Iterable<string> {
@@ -147,7 +159,7 @@ export class LabelIndex {
         if (this.#selectors.get(id)?.evaluate(labels) === true) (matched ??= new Set()).add(id);
       }
     }
-    return matched ?? NONE;
+    return matched === undefined ? NONE : this.#matches.share(matched);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { TierList } from './applied-policies.js';
-import { listRules, tierRules } from './list-rules.js';
+import { listRules } from './list-rules.js';
 import type { RuleSink } from './ports.js';
 import type { RuleChains } from './rule-chains.js';
-import { listChain, tierChain, type Direction } from './rule-names.js';
+import { directions, listChain, type Direction } from './rule-names.js';
+import type { TierChains } from './tier-chains.js';
 
 /** What decides about the packets of an endpoint in one direction. */
 export interface RuleOrder {
@@ -13,32 +14,73 @@ export interface RuleOrder {
 export interface ListSettings {
   /** `all`: every host of the cluster reaches the containers; `own`: only the host they run on. */
   readonly hostReach: 'own' | 'all';
+  /**
+   * Part of the chains' names, another one in each life of the agent: a chain of an earlier life has
+   * users of whom this one does not know yet, and must not be written again. Empty unless told.
+   */
+  readonly life?: string;
+  /** When more endpoints than this get another list at once, their chain is rewritten instead; 64 unless told. */
+  readonly mostMoved?: number;
 }
 
-interface Shared {
+/** An endpoint that is to have this order, and the chain that it has. */
+export interface Wanted {
+  readonly user: string;
+  readonly chain: string;
+  readonly order: RuleOrder;
+}
+
+/** Users and the chains that they have now. */
+export type Moved = ReadonlyMap<string, string>;
+
+interface List {
+  readonly chain: string;
+  readonly direction: Direction;
+  order: RuleOrder;
+  text: string;
   /** Chains of rules and of tiers that this one's rules jump to. */
-  readonly rules: readonly string[];
-  readonly tiers: readonly string[];
-  users: number;
+  rules: readonly string[];
+  tiers: readonly string[];
+  readonly users: Set<string>;
   idleSince: number;
 }
 
+interface Part {
+  readonly order: RuleOrder;
+  readonly users: string[];
+}
+
+const MOST_MOVED = 64;
+/** Of lists that came to be the same, so many endpoints go over to one of them per `tidy`. */
+const MOST_MERGED = 256;
+
 /**
  * One chain per distinct list of tiers and profiles and direction, shared by the endpoints that have
- * it. A tier of several policies has a chain of its own, so that Pass leaves it in one step. Chains that lost
- * their last endpoint stay a while: the next container often wants them.
+ * it. Chains that lost their last endpoint stay a while: the next container often wants them. When
+ * most endpoints of a chain get the same other list, as when a policy that selects them comes or goes,
+ * the chain is rewritten and they stay where they are: nft takes 15 µs for each that moves. So two
+ * chains may say the same for a while.
  */
 export class ListChains {
   readonly #sink: RuleSink;
   readonly #rules: RuleChains;
+  readonly #tiers: TierChains;
   readonly #settings: ListSettings;
   readonly #now: () => number;
-  readonly #lists = new Map<string, Shared>();
-  readonly #tiers = new Map<string, Shared>();
+  readonly #lists = new Map<string, List>();
+  readonly #byOrder = new Map<string, Set<List>>();
+  /** Of orders that are told again and again. */
+  readonly #texts = new WeakMap<readonly TierList[], Map<string, string>>();
+  #made = 0;
 
-  constructor(sink: RuleSink, rules: RuleChains, settings: ListSettings, now: () => number) {
-    this.#sink = sink;
-    this.#rules = rules;
+  constructor(
+    parts: { readonly sink: RuleSink; readonly rules: RuleChains; readonly tiers: TierChains },
+    settings: ListSettings,
+    now: () => number,
+  ) {
+    this.#sink = parts.sink;
+    this.#rules = parts.rules;
+    this.#tiers = parts.tiers;
     this.#settings = settings;
     this.#now = now;
   }
@@ -47,72 +89,154 @@ export class ListChains {
     return this.#lists.size;
   }
 
-  /** The chain's name; it exists from now on. */
-  use(direction: Direction, order: RuleOrder): string {
-    const chain = listChain(direction, JSON.stringify(order));
-    const known = this.#lists.get(chain);
-    if (known !== undefined) {
-      known.users += 1;
-      return chain;
+  /** The chain for a user who has `current` until now, or none; it exists from now on. */
+  use(direction: Direction, order: RuleOrder, user: string, current?: string): string {
+    const text = this.#textOf(direction, order);
+    if (current !== undefined && this.#lists.get(current)?.text === text) return current;
+    const same = [...(this.#byOrder.get(text) ?? [])];
+    const largest = same.sort((left, right) => right.users.size - left.users.size)[0];
+    const list = largest ?? this.#create(direction, order, text);
+    list.users.add(user);
+    return list.chain;
+  }
+
+  release(chain: string, user: string): void {
+    const list = this.#lists.get(chain);
+    if (list?.users.delete(user) === true && list.users.size === 0) list.idleSince = this.#now();
+  }
+
+  /** Gives users other orders; those that have another chain now, which may be others than these. */
+  move(direction: Direction, wanted: Iterable<Wanted>): Moved {
+    const moved = new Map<string, string>();
+    const leaving = new Map<List, Map<string, Part>>();
+    for (const { user, chain, order } of wanted) {
+      const list = this.#lists.get(chain);
+      const text = this.#textOf(direction, order);
+      if (list?.text === text) continue;
+      if (list === undefined) {
+        moved.set(user, this.use(direction, order, user));
+        continue;
+      }
+      const parts = leaving.get(list) ?? new Map<string, Part>();
+      const part = parts.get(text) ?? { order, users: [] };
+      part.users.push(user);
+      leaving.set(list, parts.set(text, part));
     }
-    const profiles = [...new Set(order.profiles)].map((name) =>
+    for (const [list, parts] of leaving) this.#divide(list, [...parts.values()], moved);
+    return moved;
+  }
+
+  /** Removes what nobody has used since `limit`; tells of users that have another chain now. */
+  tidy(limit: number, onMoved: (direction: Direction, moved: Moved) => void): void {
+    const moved = { ingress: new Map<string, string>(), egress: new Map<string, string>() };
+    for (const same of this.#byOrder.values()) {
+      const [largest, ...others] = [...same].sort((a, b) => b.users.size - a.users.size);
+      if (largest === undefined) continue;
+      const done = moved[largest.direction];
+      for (const other of others) this.#merge(other, largest, done, MOST_MERGED - done.size);
+    }
+    for (const direction of directions) onMoved(direction, moved[direction]);
+    for (const list of this.#lists.values()) {
+      if (list.users.size === 0 && list.idleSince <= limit) this.#drop(list);
+    }
+  }
+
+  /** Some users of a list leave it, each part for another order: the largest part keeps the chain. */
+  #divide(list: List, parts: readonly Part[], moved: Map<string, string>): void {
+    const leaving = new Set(parts.flatMap(({ users }) => users));
+    const [largest] = [...parts].sort((left, right) => right.users.length - left.users.length);
+    const stays = list.users.size - leaving.size;
+    const most = this.#settings.mostMoved ?? MOST_MOVED;
+    if (largest === undefined || leaving.size <= most || largest.users.length <= stays) {
+      for (const part of parts) this.#leave(list, part, moved);
+      return;
+    }
+    const staying = {
+      order: list.order,
+      users: [...list.users].filter((user) => !leaving.has(user)),
+    };
+    this.#rewrite(list, largest.order);
+    for (const part of [...parts, staying]) if (part !== largest) this.#leave(list, part, moved);
+    for (const other of this.#byOrder.get(list.text) ?? []) {
+      if (other === list) continue;
+      const [from, to] = other.users.size < list.users.size ? [other, list] : [list, other];
+      if (from.users.size <= most) this.#merge(from, to, moved, most);
+    }
+  }
+
+  #leave(list: List, { order, users }: Part, moved: Map<string, string>): void {
+    for (const user of users) {
+      moved.set(user, this.use(list.direction, order, user));
+      this.release(list.chain, user);
+    }
+  }
+
+  #merge(from: List, to: List, moved: Map<string, string>, most: number): void {
+    for (const user of [...from.users].slice(0, Math.max(0, most))) {
+      this.release(from.chain, user);
+      to.users.add(user);
+      moved.set(user, to.chain);
+    }
+  }
+
+  #create(direction: Direction, order: RuleOrder, text: string): List {
+    this.#made += 1;
+    const chain = listChain(direction, `${this.#settings.life ?? ''}${this.#made}`);
+    const list: List = {
+      ...{ chain, direction, order, text, rules: [], tiers: [] },
+      ...{ users: new Set<string>(), idleSince: this.#now() },
+    };
+    this.#lists.set(chain, list);
+    this.#write(list);
+    return list;
+  }
+
+  #rewrite(list: List, order: RuleOrder): void {
+    const { rules, tiers } = list;
+    this.#forgetOrder(list);
+    list.order = order;
+    list.text = this.#textOf(list.direction, order);
+    // What it uses from now on is used before what it used is not: chains of both never go.
+    this.#write(list);
+    this.#releaseChains({ rules, tiers }, this.#now());
+  }
+
+  #write(list: List): void {
+    const { chain, direction, order, text } = list;
+    list.rules = [...new Set(order.profiles)].map((name) =>
       this.#rules.use({ kind: 'profile', name }, direction),
     );
-    const tiers = order.tiers.map((tier) => this.useTier(direction, tier));
-    this.#sink.putChain(chain, {
-      rules: listRules({ direction, tiers, profiles, hostReach: this.#settings.hostReach }),
-    });
-    this.#lists.set(chain, {
-      rules: profiles,
-      tiers,
-      users: 1,
-      idleSince: 0,
-    });
-    return chain;
+    list.tiers = order.tiers.map((tier) => this.#tiers.use(direction, tier));
+    const { hostReach } = this.#settings;
+    const content = { direction, tiers: list.tiers, profiles: list.rules, hostReach };
+    this.#sink.putChain(chain, { rules: listRules(content) });
+    this.#byOrder.set(text, (this.#byOrder.get(text) ?? new Set()).add(list));
   }
 
-  release(chain: string): void {
-    const list = this.#lists.get(chain);
-    if (list === undefined) return;
-    list.users -= 1;
-    if (list.users === 0) list.idleSince = this.#now();
+  #drop(list: List): void {
+    this.#lists.delete(list.chain);
+    this.#forgetOrder(list);
+    this.#sink.dropChain(list.chain);
+    this.#releaseChains(list, list.idleSince);
   }
 
-  /** Removes what nobody has used since `limit`. */
-  tidy(limit: number): void {
-    for (const [chain, list] of this.#lists) {
-      if (list.users === 0 && list.idleSince <= limit) this.#drop(chain, list);
-    }
+  #forgetOrder(list: List): void {
+    const same = this.#byOrder.get(list.text);
+    same?.delete(list);
+    if (same?.size === 0) this.#byOrder.delete(list.text);
   }
 
-  #drop(chain: string, list: Shared): void {
-    this.#lists.delete(chain);
-    this.#sink.dropChain(chain);
-    for (const name of list.rules) this.#rules.release(name, list.idleSince);
-    for (const name of list.tiers) this.releaseTier(name, list.idleSince);
+  #releaseChains({ rules, tiers }: Pick<List, 'rules' | 'tiers'>, since: number): void {
+    for (const chain of rules) this.#rules.release(chain, since);
+    for (const chain of tiers) this.#tiers.release(chain, since);
   }
 
-  /** The chain of a tier's policies; it exists from now on. */
-  useTier(direction: Direction, tier: TierList): string {
-    const chain = tierChain(direction, JSON.stringify(tier));
-    const known = this.#tiers.get(chain);
-    if (known !== undefined) {
-      known.users += 1;
-      return chain;
-    }
-    const rules = tier.policies.map((name) => this.#rules.use({ kind: 'policy', name }, direction));
-    this.#sink.putChain(chain, { rules: tierRules(tier, rules) });
-    this.#tiers.set(chain, { rules, tiers: [], users: 1, idleSince: 0 });
-    return chain;
-  }
-
-  releaseTier(chain: string, since: number): void {
-    const tier = this.#tiers.get(chain);
-    if (tier === undefined) return;
-    tier.users -= 1;
-    if (tier.users > 0) return;
-    this.#tiers.delete(chain);
-    this.#sink.dropChain(chain);
-    for (const name of tier.rules) this.#rules.release(name, since);
+  #textOf(direction: Direction, { tiers, profiles }: RuleOrder): string {
+    const key = `${direction} ${profiles.length === 1 ? profiles[0] : profiles.join('\0')}`;
+    const texts = this.#texts.get(tiers) ?? new Map<string, string>();
+    this.#texts.set(tiers, texts);
+    const text = texts.get(key) ?? JSON.stringify([direction, tiers, profiles]);
+    texts.set(key, text);
+    return text;
   }
 }

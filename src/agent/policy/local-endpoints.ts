@@ -1,8 +1,9 @@
 import type { Address } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
-import type { ListChains } from './list-chains.js';
+import { askedList, type AskedList } from './asked-chains.js';
+import type { ListChains, RuleOrder, Wanted } from './list-chains.js';
 import type { RuleSink } from './ports.js';
-import { FROM_WORKLOAD, TO_WORKLOAD, WAITING } from './rule-names.js';
+import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
 import { SourceGuard } from './source-guard.js';
 
@@ -59,6 +60,16 @@ export class LocalEndpoints {
     return id === undefined || local === undefined ? undefined : { id, local };
   }
 
+  /** The chains that packets of one meet; undefined when it is not of this host. */
+  asked(id: string): readonly AskedList[] | undefined {
+    const local = this.#locals.get(id);
+    if (local === undefined) return undefined;
+    return directions.map((direction) => {
+      const place = { direction, stage: 'normal', chain: local[direction] } as const;
+      return askedList(place, this.#orderOf(id, local.profiles, direction));
+    });
+  }
+
   begin(): void {
     this.#waiting = false;
     this.renew(this.#locals.keys());
@@ -69,12 +80,15 @@ export class LocalEndpoints {
     const previous = this.#locals.get(id);
     const labelled = next && { labels: ownLabels(next.labels), profiles: next.profiles };
     this.#applied.setEndpoint(id, labelled);
-    const local = next && { ...next, ...this.#useLists(id, next.profiles) };
+    const local = next && { ...next, ...this.#useLists(id, next.profiles, previous) };
     if (previous !== undefined) {
       this.#locals.delete(id);
       this.#sources.remove(id);
       this.#undispatch(id, previous.interfaceName);
-      this.#releaseLists(previous);
+      for (const direction of directions) {
+        if (local?.[direction] !== previous[direction])
+          this.#lists.release(previous[direction], id);
+      }
       for (const address of previous.addresses) {
         if (this.#idByAddress.get(String(address)) === id)
           this.#idByAddress.delete(String(address));
@@ -91,25 +105,50 @@ export class LocalEndpoints {
 
   /** The lists of these may be others now; IDs of others are ignored. */
   renew(ids: Iterable<string>): void {
-    for (const id of ids) {
+    if (this.#waiting) return;
+    const known = [...ids].filter((id) => this.#locals.has(id));
+    for (const direction of directions) {
+      this.#follow(direction, this.#lists.move(direction, this.#wanted(known, direction)));
+    }
+  }
+
+  *#wanted(ids: readonly string[], direction: Direction): Generator<Wanted> {
+    for (const user of ids) {
+      const local = this.#locals.get(user);
+      if (local === undefined) continue;
+      const order = this.#orderOf(user, local.profiles, direction);
+      yield { user, chain: local[direction], order };
+    }
+  }
+
+  /** Removes the lists that nobody has used since `limit`. */
+  tidy(limit: number): void {
+    this.#lists.tidy(limit, (direction, moved) => this.#follow(direction, moved));
+  }
+
+  #follow(direction: Direction, moved: ReadonlyMap<string, string>): void {
+    for (const [id, chain] of moved) {
       const local = this.#locals.get(id);
       if (local === undefined) continue;
-      const next = { ...local, ...this.#useLists(id, local.profiles) };
-      this.#releaseLists(local);
+      const next = { ...local, [direction]: chain };
       this.#locals.set(id, next);
       this.#dispatch(id, next);
     }
   }
 
-  #useLists(id: string, profiles: readonly string[]): Pick<Local, 'ingress' | 'egress'> {
+  #useLists(
+    id: string,
+    profiles: readonly string[],
+    previous: Local | undefined,
+  ): Pick<Local, Direction> {
     if (this.#waiting) return { ingress: WAITING, egress: WAITING };
-    const use = (direction: 'ingress' | 'egress'): string =>
-      this.#lists.use(direction, { tiers: this.#applied.tiers(id, direction), profiles });
+    const use = (direction: Direction): string =>
+      this.#lists.use(direction, this.#orderOf(id, profiles, direction), id, previous?.[direction]);
     return { ingress: use('ingress'), egress: use('egress') };
   }
 
-  #releaseLists({ ingress, egress }: Local): void {
-    for (const chain of [ingress, egress]) this.#lists.release(chain);
+  #orderOf(id: string, profiles: readonly string[], direction: Direction): RuleOrder {
+    return { tiers: this.#applied.tiers(id, direction), profiles };
   }
 
   #dispatch(id: string, { interfaceName, ingress, egress }: Local): void {

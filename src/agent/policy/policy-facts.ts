@@ -51,6 +51,15 @@ export class PolicyFacts {
     return { ...found, policies, tiers: tiers.map((name) => this.#applied.tier(name)) };
   }
 
+  /** An endpoint of this host has the address. */
+  isLocal(address: Address): boolean {
+    return this.#locals.at(address) !== undefined;
+  }
+
+  policy(id: string): NetworkPolicy | undefined {
+    return this.#rules.policy(id);
+  }
+
   profile(name: string): Profile | undefined {
     return this.#rules.profile(name);
   }

@@ -9,6 +9,7 @@ import {
 } from '../../model/index.js';
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
+import type { AskedList } from './asked-chains.js';
 import { putBase } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
@@ -17,9 +18,10 @@ import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
 import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
-import { RuleChains, type Owner } from './rule-chains.js';
+import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
 import { ownLabels } from './scoped-selector.js';
 import type { EndpointFacts } from './selector-members.js';
+import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
   /** Until `begin` no endpoint is reachable: policies that are not known yet may forbid it. */
@@ -41,7 +43,7 @@ export interface PolicyCounts {
 /**
  * The policy of this host as rules in a sink, kept by deltas: what a change costs is in what it
  * touches, not in how much there is. After `tidy` the sink's content depends on the facts told, not
- * on their order.
+ * on their order, but for the names of lists; a great many endpoints take more than one `tidy`.
  */
 export class Policy {
   readonly #now: () => number;
@@ -63,15 +65,12 @@ export class Policy {
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
     this.#rules = new RuleChains(sink);
-    this.#lists = new ListChains(sink, this.#rules, settings, now);
+    const [rules, applied] = [this.#rules, this.#applied];
+    const tiers = new TierChains(sink, rules);
+    this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
     const waits = settings.waits === true;
-    const { rules, lists, applied } = {
-      rules: this.#rules,
-      lists: this.#lists,
-      applied: this.#applied,
-    };
-    this.#locals = new LocalEndpoints(sink, lists, applied, waits);
-    this.#hosts = new HostEndpoints({ sink, rules, lists, applied, now });
+    this.#locals = new LocalEndpoints(sink, this.#lists, applied, waits);
+    this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
     this.facts = new PolicyFacts(rules, applied, this.#locals);
     if (waits) this.#rules.members.hold();
   }
@@ -141,6 +140,16 @@ export class Policy {
   setTier(name: string, tier: Tier | undefined): void {
     this.#revision += 1;
     this.#renew(this.#applied.setTier(name, tier));
+  }
+
+  /** The chains that an endpoint's packets meet here; undefined when it is not of this host. */
+  asked(kind: 'workload' | 'host', id: string): readonly AskedList[] | undefined {
+    return kind === 'host' ? this.#hosts.asked(id) : this.#locals.asked(id);
+  }
+
+  /** The chains of policies that there are now. */
+  policyChains(): Iterable<PolicyChain> {
+    return this.#rules.policyChains();
   }
 
   /** nft would not take these rules: they deny until they are changed. */
@@ -229,7 +238,7 @@ export class Policy {
   /** Removes chains and sets that nobody has used for this long. */
   tidy(idleMs: number): void {
     const limit = this.#now() - idleMs;
-    this.#lists.tidy(limit);
+    this.#locals.tidy(limit);
     this.#rules.tidy(limit);
   }
 

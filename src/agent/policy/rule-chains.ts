@@ -17,6 +17,13 @@ export interface Owner {
   readonly name: string;
 }
 
+export interface PolicyChain {
+  readonly chain: string;
+  readonly direction: Direction;
+  /** Its ID. */
+  readonly policy: string;
+}
+
 interface Active {
   readonly owner: Owner;
   readonly direction: Direction;
@@ -117,6 +124,13 @@ export class RuleChains {
   owners(): readonly Owner[] {
     const owners = new Map([...this.#active.values()].map(({ owner }) => [keyOf(owner), owner]));
     return [...owners.values()];
+  }
+
+  /** The chains of policies that there are now, each with the policy's ID and direction. */
+  *policyChains(): Generator<PolicyChain> {
+    for (const [chain, { owner, direction }] of this.#active) {
+      if (owner.kind === 'policy') yield { chain, direction, policy: owner.name };
+    }
   }
 
   /** What is not as the user wrote it and therefore denies. */

@@ -25,14 +25,24 @@ export function hostChain(gate: string, id: string): string {
   return named(`h-${gate}`, id);
 }
 
-/** The chain that endpoints with this ordered list of tiers and profiles share. */
-export function listChain(direction: Direction, list: string): string {
-  return `${direction === 'ingress' ? 'tl' : 'fl'}-${digest(list)}`;
+/** A chain that endpoints with one ordered list of tiers and profiles share, by the list's own name. */
+export function listChain(direction: Direction, name: string): string {
+  return `${direction === 'ingress' ? 'tl' : 'fl'}-${name}`;
 }
 
 /** The chain of the policies of one tier, in order, that several lists may share. */
-export function tierChain(direction: Direction, policies: string): string {
-  return `${direction === 'ingress' ? 'ti' : 'to'}-${digest(policies)}`;
+export function tierChain(direction: Direction, tier: TierContent): string {
+  const { name, defaultAction, policies } = tier;
+  const content = JSON.stringify({ name, defaultAction, policies });
+  return `${direction === 'ingress' ? 'ti' : 'to'}-${digest(content)}`;
+}
+
+/** What makes one. */
+export interface TierContent {
+  readonly name: string;
+  readonly defaultAction: string;
+  /** IDs, in order. */
+  readonly policies: readonly string[];
 }
 
 /** The chain of a profile's rules; names that nft could not read, or that are long, are digested. */

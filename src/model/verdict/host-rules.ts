@@ -1,6 +1,6 @@
 import { Cidr, VXLAN_UDP_PORT, type PolicyDirection } from '../index.js';
 import type { Reason, Verdict } from './decision.js';
-import type { Packet, Workload, World } from './world.js';
+import type { Packet, Workload, VerdictSettings, WorldNode } from './world.js';
 
 const ICMP = 1;
 const IPIP = 4;
@@ -50,9 +50,9 @@ export function isNeighbourDiscovery({ protocol, icmpType }: Packet): boolean {
 
 /** Tunnels between nodes work whatever host endpoints say; from anybody else nothing enters them. */
 export function tunnelDecision(
-  { settings, nodes }: World,
-  packet: Packet,
-  direction: PolicyDirection,
+  settings: VerdictSettings,
+  nodes: readonly WorldNode[],
+  { packet, direction }: { readonly packet: Packet; readonly direction: PolicyDirection },
 ): { readonly verdict: Verdict; readonly reason: Reason } | undefined {
   const isIpip = settings.ipip && packet.protocol === IPIP;
   const { vxlanPort } = settings;

@@ -9,7 +9,7 @@ import {
   type HostInterface,
 } from './host-endpoints.js';
 import { forgery, isNeighbourDiscovery, tunnelDecision } from './host-rules.js';
-import type { Packet, Workload, World } from './world.js';
+import { settingsAt, type Packet, type Workload, type World } from './world.js';
 
 /** Where a packet comes from or goes to, as one host sees it. */
 export type Gate =
@@ -99,7 +99,7 @@ function* fromWorkload(world: World, flow: HostFlow, workload: Workload): Genera
   const judgement = judgeEndpoint(world, subject, packet, place);
   if (judgement !== undefined) yield { place, ...judgement };
   if (!toHost || judgement?.verdict !== 'allow') return;
-  const action = world.settings.endpointToHost;
+  const action = settingsAt(world, node).endpointToHost;
   const host: Place = { node, kind: 'host', name: node, direction: 'Ingress', stage: 'normal' };
   yield builtIn(
     host,
@@ -120,7 +120,7 @@ function* toWorkload(world: World, flow: HostFlow, workload: Workload): Generato
   const isNode = world.nodes.some(({ addresses }) =>
     addresses.some((address) => address.equals(packet.source)),
   );
-  if (world.settings.hostReach === 'all' && isNode) {
+  if (settingsAt(world, node).hostReach === 'all' && isNode) {
     return yield builtIn(place, 'allow', 'all hosts reach the containers (hostReach all)');
   }
   const judgement = judgeEndpoint(world, subject, packet, place);
@@ -144,7 +144,7 @@ function* beforeRouting(world: World, flow: HostFlow, host: HostInterface): Gene
   const { node, packet, published } = flow;
   const found = onHost(world, node, host);
   if (found === undefined || isNeighbourDiscovery(packet)) return;
-  const { failsafeInbound, failsafeOutbound } = world.settings;
+  const { failsafeInbound, failsafeOutbound } = settingsAt(world, node);
   const original =
     published === undefined
       ? packet
@@ -187,7 +187,7 @@ function* normal(
     found === undefined
       ? { node, kind: 'host', name: node, direction, stage: 'normal' }
       : placeOf(node, found.subject, direction, 'normal');
-  const tunnel = tunnelDecision(world, packet, direction);
+  const tunnel = tunnelDecision(settingsAt(world, node), world.nodes, { packet, direction });
   if (tunnel !== undefined) {
     return yield { place: subjectPlace, ...tunnel, logged: [] };
   }
@@ -197,7 +197,9 @@ function* normal(
   }
   const inbound = direction === 'Ingress';
   const peer = inbound ? packet.source : packet.destination;
-  const ports = inbound ? world.settings.failsafeInbound : world.settings.failsafeOutbound;
+  const ports = inbound
+    ? settingsAt(world, node).failsafeInbound
+    : settingsAt(world, node).failsafeOutbound;
   const port = failsafePort(ports, packet, peer);
   if (port !== undefined) {
     const reason: Reason = { type: 'failsafe', port };
@@ -210,7 +212,7 @@ function* normal(
 function* fromProcess(world: World, flow: HostFlow, host: HostInterface): Generator<Decision> {
   const { node, packet } = flow;
   const found = onHost(world, node, host);
-  const { failsafeInbound, failsafeOutbound } = world.settings;
+  const { failsafeInbound, failsafeOutbound } = settingsAt(world, node);
   const isFailsafe =
     isNeighbourDiscovery(packet) ||
     failsafePort(failsafeOutbound, packet, packet.destination) !== undefined ||

@@ -1,4 +1,5 @@
 export * from './applied.js';
+export * from './connection.js';
 export * from './decision.js';
 export * from './endpoint-verdict.js';
 export * from './host-endpoints.js';

@@ -72,6 +72,13 @@ export interface World {
   readonly networkSets: readonly NetworkSet[];
   readonly nodes: readonly WorldNode[];
   readonly settings: VerdictSettings;
+  /** Hosts that are configured otherwise, by node; the others are as `settings` says. */
+  readonly nodeSettings?: Readonly<Record<string, VerdictSettings>>;
+}
+
+/** How one host is configured. */
+export function settingsAt({ settings, nodeSettings }: World, node: string): VerdictSettings {
+  return nodeSettings?.[node] ?? settings;
 }
 
 /** The first packet of a flow. */

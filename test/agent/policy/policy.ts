@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { Policy } from '../../../src/agent/policy/index.js';
+import { Policy, type PolicySettings } from '../../../src/agent/policy/index.js';
 import { DesiredTable } from '../../../src/agent/table.js';
 import { Address } from '../../../src/model/index.js';
 import { networkProfile } from '../../../src/model/v3/index.js';
@@ -16,17 +16,20 @@ import {
 } from '../../fixtures/policy-history.js';
 import { PolicyOracle, readTable } from '../../fixtures/policy-oracle.js';
 
-function createPolicy(now: () => number = () => 0): { table: DesiredTable; policy: Policy } {
+function createPolicy(
+  now: () => number = () => 0,
+  settings: Partial<PolicySettings> = {},
+): { table: DesiredTable; policy: Policy } {
   const table = new DesiredTable('t');
-  const policy = new Policy(table, { hostReach: 'own' }, now);
+  const policy = new Policy(table, { hostReach: 'own', ...settings }, now);
   policy.setInterfaces(hostInterfaces);
   return { table, policy };
 }
 
 t.test('any order of news ends as if only the end had been told', async (t) => {
   fc.assert(
-    fc.property(history, (news) => {
-      const { table, policy } = createPolicy();
+    fc.property(history, fc.constantFrom(0, 1, 64), (news, mostMoved) => {
+      const { table, policy } = createPolicy(() => 0, { mostMoved });
       for (const one of news) {
         tell(policy, one);
         table.takeDelta();
@@ -45,10 +48,10 @@ t.test('whatever was told, the lists and sets are those of a plain computation',
   let lists = 0;
   let sets = 0;
   fc.assert(
-    fc.property(history, (news) => {
-      const { table, policy } = createPolicy();
+    fc.property(history, fc.constantFrom(0, 1, 64), fc.boolean(), (news, mostMoved, tidied) => {
+      const { table, policy } = createPolicy(() => 0, { mostMoved });
       for (const one of news) tell(policy, one);
-      policy.tidy(0);
+      if (tidied) policy.tidy(0);
       const oracle = new PolicyOracle(outcome(news));
       const found = readTable(table.takeFull());
       assert.deepEqual(found.lists, oracle.lists());
@@ -150,4 +153,44 @@ t.test('an interface taken over by a newer endpoint stays with it', async (t) =>
   table.takeFull();
   policy.setLocal('old', undefined);
   t.equal(table.takeDelta(), '');
+});
+
+t.test('a policy of a great many endpoints rewrites their chain, and moves none', async (t) => {
+  const { table, policy } = createPolicy();
+  policy.setProfile('net1', networkProfile('net1'));
+  for (let at = 0; at < 1000; at += 1) {
+    const labels = { role: at % 2 === 0 ? 'web' : 'db' };
+    const addresses = [`10.0.${at >> 8}.${at & 255}`];
+    policy.setLocal(`e${at}`, local(`cali${at}`, addresses, ['net1'], '', labels));
+  }
+  const put = (name: string, selector: string | undefined): string => {
+    const policies = {
+      name,
+      tier: 'default',
+      types: ['Ingress'],
+      ingress: [],
+      egress: [],
+    } as const;
+    const flags = { doNotTrack: false, preDNAT: false, applyOnForward: false, unsupported: [] };
+    policy.setPolicy(
+      name,
+      selector === undefined ? undefined : { ...policies, ...flags, selector },
+    );
+    return table.takeDelta();
+  };
+  table.takeFull();
+  t.notMatch(put('all', 'all()'), ' element ', 'one that selects all');
+  const first = put('some', "role == 'web'");
+  t.equal(first.match(/ : goto tl-/g)?.length, 1000, 'half of them get a chain of their own');
+  t.notMatch(first, 'from-wl', 'the other direction stays');
+  t.equal(policy.counts.lists, 3);
+  t.notMatch(put('some', "role == 'db'"), ' element ', 'the two halves change places');
+  t.notMatch(put('all', undefined), ' element ');
+  t.notMatch(put('some', undefined), ' element ', 'two chains say the same');
+  t.equal(policy.counts.lists, 3);
+  policy.tidy(0);
+  t.equal(table.takeDelta().match(/ : goto tl-/g)?.length, 512, 'and become one by and by');
+  policy.tidy(0);
+  t.match(table.takeDelta(), 'delete chain inet t tl-');
+  t.equal(policy.counts.lists, 2);
 });

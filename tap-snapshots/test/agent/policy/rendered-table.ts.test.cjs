@@ -530,7 +530,7 @@ table inet calico-libnetwork {
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
-  chain tl-9dddb10c06c762e2 {
+  chain tl-1 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -544,7 +544,7 @@ table inet calico-libnetwork {
   chain pro-net1 {
     counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
   }
-  chain fl-9dddb10c06c762e2 {
+  chain fl-2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -591,7 +591,7 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
     counter drop comment "end of tier default"
   }
-  chain tl-49b020d1d2203ede {
+  chain tl-3 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -631,7 +631,7 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
     counter drop comment "end of tier no-such-tier"
   }
-  chain fl-317ce0e94ca22c69 {
+  chain fl-4 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -672,7 +672,7 @@ table inet calico-libnetwork {
   chain pri-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain tl-357d6a21209ffd8d {
+  chain tl-5 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -696,7 +696,7 @@ table inet calico-libnetwork {
   chain pro-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain fl-357d6a21209ffd8d {
+  chain fl-6 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -712,8 +712,8 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
-add element inet calico-libnetwork from-wl { "calia" : goto fl-9dddb10c06c762e2, "calic" : goto fl-317ce0e94ca22c69, "calib" : goto fl-357d6a21209ffd8d }
-add element inet calico-libnetwork to-wl { "calia" : goto tl-9dddb10c06c762e2, "calic" : goto tl-49b020d1d2203ede, "calib" : goto tl-357d6a21209ffd8d }
+add element inet calico-libnetwork from-wl { "calia" : goto fl-2, "calic" : goto fl-4, "calib" : goto fl-6 }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto tl-3, "calib" : goto tl-5 }
 add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
 add element inet calico-libnetwork nodes4 { 192.0.2.1, 192.0.2.2 }
 add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
@@ -887,7 +887,7 @@ table inet calico-libnetwork {
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
-  chain tl-9dddb10c06c762e2 {
+  chain tl-1 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -899,7 +899,7 @@ table inet calico-libnetwork {
   chain pro-net1 {
     counter meta mark set meta mark | 0x10000 return comment "net1 egress rule 1"
   }
-  chain fl-9dddb10c06c762e2 {
+  chain fl-2 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -946,7 +946,7 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
     counter drop comment "end of tier default"
   }
-  chain tl-49b020d1d2203ede {
+  chain tl-3 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -984,7 +984,7 @@ table inet calico-libnetwork {
     meta mark & 0x30000 != 0 return
     counter drop comment "end of tier no-such-tier"
   }
-  chain fl-317ce0e94ca22c69 {
+  chain fl-4 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -1025,7 +1025,7 @@ table inet calico-libnetwork {
   chain pri-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain tl-357d6a21209ffd8d {
+  chain tl-5 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -1047,7 +1047,7 @@ table inet calico-libnetwork {
   chain pro-gone {
     counter drop comment "profile gone does not exist"
   }
-  chain fl-357d6a21209ffd8d {
+  chain fl-6 {
     meta mark set meta mark & 0xfffcffff
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
@@ -1063,8 +1063,8 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
-add element inet calico-libnetwork from-wl { "calia" : goto fl-9dddb10c06c762e2, "calic" : goto fl-317ce0e94ca22c69, "calib" : goto fl-357d6a21209ffd8d }
-add element inet calico-libnetwork to-wl { "calia" : goto tl-9dddb10c06c762e2, "calic" : goto tl-49b020d1d2203ede, "calib" : goto tl-357d6a21209ffd8d }
+add element inet calico-libnetwork from-wl { "calia" : goto fl-2, "calic" : goto fl-4, "calib" : goto fl-6 }
+add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto tl-3, "calib" : goto tl-5 }
 add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
 add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
 add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }

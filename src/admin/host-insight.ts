@@ -1,0 +1,72 @@
+import { Type } from 'typebox';
+
+/** What the daemon tells of its host's kernel, as it stands on the wire. */
+export interface HostInsight {
+  counters(endpoint: CountersRequest): Promise<CountersAnswer>;
+  flows(): Promise<FlowsAnswer>;
+}
+
+export const CountersBody = Type.Object(
+  {
+    kind: Type.Union([Type.Literal('workload'), Type.Literal('host')]),
+    /** Docker's endpoint ID for ours, else the stored key; a host endpoint's name. */
+    id: Type.String({ minLength: 1, maxLength: 1024 }),
+  },
+  { additionalProperties: false },
+);
+export type CountersRequest = Type.Static<typeof CountersBody>;
+
+export interface WireCount {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface WireCountedRules {
+  /** A policy's ID, a profile's name. */
+  readonly name: string;
+  /** By place; null: it can match nothing, so that the kernel has no rule for it. */
+  readonly rules: readonly (WireCount | null)[];
+}
+
+export interface WireCountedList {
+  readonly direction: 'Ingress' | 'Egress';
+  readonly stage: 'untracked' | 'preDNAT' | 'forward' | 'normal';
+  readonly tiers: readonly {
+    readonly name: string;
+    readonly ended: WireCount | null;
+    readonly policies: readonly WireCountedRules[];
+  }[];
+  readonly profiles: readonly WireCountedRules[];
+  readonly denied: WireCount | null;
+}
+
+interface Answer {
+  /** The node that the daemon is. */
+  readonly node: string;
+  /** `external`: the Felix of this host enforces policy; nothing is known here. */
+  readonly dataplane: 'internal' | 'external';
+}
+
+/** Without lists the endpoint is not judged by this host. */
+export interface CountersAnswer extends Answer {
+  readonly lists?: readonly WireCountedList[];
+}
+
+/** A connection with addresses as text. */
+export interface WireFlow {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+}
+
+/** The connections of this host's containers. */
+export interface FlowsAnswer extends Answer {
+  readonly hostAddresses: readonly string[];
+  readonly flows: readonly WireFlow[];
+  /** There were too many to tell all. */
+  readonly isPartial: boolean;
+}

@@ -1,0 +1,66 @@
+import type { ConnectionFlow, Netlink } from '../netlink/index.js';
+import type { Nft } from '../nft/index.js';
+import type { Policy } from './policy/index.js';
+import {
+  nameOf,
+  readCounters,
+  readTotals,
+  type CountedList,
+  type PolicyTotal,
+} from './policy-counters.js';
+
+/** An endpoint of a container by the ID that the agent knows it by, or a host endpoint by its name. */
+export interface CountedEndpoint {
+  readonly kind: 'workload' | 'host';
+  readonly id: string;
+}
+
+/** The connections that a change of policy may end. */
+export interface HostConnections {
+  /** Of this host, as text. */
+  readonly hostAddresses: readonly string[];
+  readonly flows: readonly ConnectionFlow[];
+  /** There were too many to tell all. */
+  readonly isPartial: boolean;
+}
+
+/** What an operator may ask of the kernel; read when asked, and never on the way of a change. */
+export interface Insight {
+  /** Undefined for an endpoint that this host does not judge. */
+  counters(endpoint: CountedEndpoint): Promise<readonly CountedList[] | undefined>;
+  policyTotals(): Promise<readonly PolicyTotal[]>;
+  /** With an end that is a container of this host. */
+  connections(): Promise<HostConnections>;
+}
+
+interface InsightParts {
+  readonly nft: Nft;
+  readonly netlink: Netlink;
+  readonly policy: Policy;
+  readonly table: string;
+}
+
+const MOST_FLOWS = 200_000;
+
+export function createInsight({ nft, netlink, policy, table }: InsightParts): Insight {
+  const { facts } = policy;
+  return {
+    counters: async ({ kind, id }) => {
+      const lists = policy.asked(kind, id);
+      const names = { table, nameOf: (policyId: string) => nameOf(policy, policyId) };
+      return lists && readCounters(nft, names, lists);
+    },
+    policyTotals: () => readTotals(nft, table, policy),
+    connections: async () => {
+      const own = await netlink.addresses();
+      let seen = 0;
+      const flows = await netlink.listFlows(({ source, destination }) => {
+        if (!facts.isLocal(source) && !facts.isLocal(destination)) return false;
+        seen += 1;
+        return seen <= MOST_FLOWS;
+      });
+      const hostAddresses = own.map(({ address }) => String(address));
+      return { hostAddresses, flows, isPartial: seen > MOST_FLOWS };
+    },
+  };
+}
