@@ -44,6 +44,7 @@ t.test(
     await t.test('all of it goes, on one host', (t) => everythingGoes(t, hosts, placed));
     await t.test('three networks on one pool, two hosts', (t) => onePool(t, hosts));
     await t.test('a network with a gateway, removed elsewhere', (t) => givenGateway(t, hosts));
+    await t.test('a host is drained, and comes back', (t) => drained(t, hosts));
   },
 );
 
@@ -283,4 +284,32 @@ async function givenGateway(t: Test, [one, two]: readonly ClusterHost[]): Promis
   await two.docker('rm', '-f', 'fixed');
   await two.docker('network', 'rm', 'given');
   t.notMatch(await left(two), LEFTOVERS);
+}
+
+async function drained(t: Test, [one, , three]: readonly ClusterHost[]): Promise<void> {
+  if (one === undefined || three === undefined) throw new Error('three hosts are needed');
+  await createNetwork(one, 'net4', '--subnet', POOLS[0]);
+  const run = ['run', '-d', '--net', 'net4', '--stop-signal', 'SIGKILL'];
+  await three.docker(...run, '--name', 'last', IMAGE, 'sleep', '1000');
+  const drain = ['node', 'drain', three.nodeName];
+  const busy = await one.calicoctl(drain);
+  t.match(busy, { status: 2, stderr: '1 addresses of node rack1-node3 are in use' });
+  const named = async (): Promise<boolean> => (await one.calicoctl(drain)).stderr.includes('last ');
+  await until(named, 'the container to be named');
+  const refused = await three.tryDocker(...run, IMAGE, 'true');
+  t.match(refused.stderr, /rack1-node3 is drained and gives out no addresses/);
+  const waiting = one.calicoctl([...drain, '--wait', '60']);
+  await three.docker('rm', '-f', 'last');
+  t.match(await waiting, { status: 0, stdout: /Node rack1-node3 is empty: \d blocks/ });
+  const blocks = (await one.calicoctl(['get', 'node', three.nodeName, '-o', 'yaml'])).stdout;
+  t.notMatch(blocks, 'VXLANTunnelAddr');
+  const status = async (): Promise<string> => (await one.calicoctl(['node', 'status'])).stdout;
+  await until(async () => !/172\.16\.60\.217.*Established/.test(await status()), 'its session');
+  t.match((await three.calicoctl(['status'])).stdout, /drained: nothing runs here/);
+  t.equal((await three.calicoctl(['node', 'drain', '--undo'])).status, 0);
+  await three.docker(...run, '--name', 'again', IMAGE, 'sleep', '1000');
+  await until(async () => /172\.16\.60\.217.*Established/.test(await status()), 'it', 20_000);
+  await three.docker('rm', '-f', 'again');
+  await three.docker('network', 'rm', 'net4');
+  t.notMatch(await left(one), LEFTOVERS);
 }

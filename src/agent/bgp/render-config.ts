@@ -32,7 +32,9 @@ export function renderBgp(facts: BgpFacts, settings: BgpSettings): RenderedBgp |
     ...renderGlobals(own, configurations, settings),
     ...renderInterfaces(configurations, own.name),
     ...(settings.bfd ? BFD : []),
-    ...spoken.flatMap((family) => renderRoutes(facts, configurations, sessions, family)),
+    ...spoken.flatMap((family) =>
+      renderRoutes(facts, configurations, sessions, family, settings.plainRoutes),
+    ),
     '# ---- filters and sessions ----',
     ...renderFilters(sessions, filters),
     ...TEMPLATE,

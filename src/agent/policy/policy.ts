@@ -9,12 +9,13 @@ import {
 } from '../../model/index.js';
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
-import { putBase } from './base-chains.js';
+import { encapsulatedChain, putBase } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
 import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
+import { ENCAPSULATED } from './rule-names.js';
 import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
 import { RuleChains, type Owner } from './rule-chains.js';
@@ -44,6 +45,7 @@ export interface PolicyCounts {
  * on their order.
  */
 export class Policy {
+  readonly #sink: RuleSink;
   readonly #now: () => number;
   readonly #rules: RuleChains;
   readonly #lists: ListChains;
@@ -59,6 +61,7 @@ export class Policy {
 
   /** `now`: any milliseconds that grow, for `tidy`. */
   constructor(sink: RuleSink, settings: PolicySettings, now: () => number) {
+    this.#sink = sink;
     this.#now = now;
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
@@ -204,8 +207,9 @@ export class Policy {
     this.#hosts.setSettings(settings);
   }
 
-  /** Tunnels between the hosts, which host endpoints let pass. */
+  /** Tunnels between the hosts, which host endpoints let pass and containers must not speak. */
   setEncapsulation(encapsulation: EncapsulationInUse): void {
+    this.#sink.putChain(ENCAPSULATED, encapsulatedChain(encapsulation.vxlanPort));
     this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
     this.#hosts.setEncapsulation(encapsulation);
     this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
