@@ -55,6 +55,7 @@ protocol static gateways4 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_10_99_2_3 from calico_bgp {
   neighbor 10.99.2.3 port 179 as 64512;
@@ -218,6 +219,7 @@ function calico_export4_gone_a6dfdeaa(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_2001_db8__1 from calico_bgp {
   neighbor 2001:db8::1 as 64601;
@@ -254,7 +256,7 @@ protocol bgp Node_192_0_2_1_port_1179 from calico_bgp {
   strict bind on;
   allow local as 2;
   graceful restart time 4095;
-  keepalive time 10;
+  keepalive time 10; hold time 90;
   bfd on;
   ipv4 {
     import filter { calico_import4_all_matches_bbd1a540(false); calico_import4_gone_a6dfdeaa(false); calico_from_peer4(); };
@@ -322,6 +324,7 @@ protocol static gateways6 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_2001_db8__9 from calico_bgp {
   neighbor 2001:db8::9 port 179 as 64512;
@@ -433,6 +436,7 @@ protocol static gateways6 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_172_16_60_216 from calico_bgp {
   neighbor 172.16.60.216 port 179 as 64512;
@@ -573,6 +577,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -734,6 +739,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -895,6 +901,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -1029,6 +1036,7 @@ protocol static gateways6 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_192_0_2_2 from calico_bgp {
   neighbor 192.0.2.2 port 179 as 64512;
@@ -1120,6 +1128,7 @@ protocol static gateways4 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Node_10_99_1_2_port_179 from calico_bgp {
   neighbor 10.99.1.2 port 179 as 64512;
