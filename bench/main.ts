@@ -6,7 +6,7 @@
 //   --cycles N       container lives in calls per round and target (default 200)
 //   --warm-up N      container lives before the first measured one (default 1500): compiled code settles after a thousand
 //   --members LIST   etcd members per target (default 1)
-//   --only LIST      parts: calls, trips, containers, start, pairs (default all)
+//   --only LIST      parts: calls, trips, containers, start, pairs, hosts (default all)
 //   --quick          few rounds of everything, to see that it works
 //
 // Absolute times hold for one machine at one time; the ratios of one run are the result.
@@ -18,6 +18,7 @@ import { labObstacle, startLabHost } from '../test/fixtures/lab-host.js';
 import { measureContainers } from './container-start.js';
 import { measureEmbeddedPairs } from './embedded-pairs.js';
 import { startTarget, type LoadTarget, type TargetKind } from './load-target.js';
+import { measureHosts } from './hosts/index.js';
 import { countRoundTrips, measureLoad, type LoadResult } from './plugin-load.js';
 import { renderReport } from './report.js';
 import { measureStart, type StartTime } from './start-time.js';
@@ -35,7 +36,7 @@ const { values } = parseArgs({
     cycles: { type: 'string' },
     'warm-up': { type: 'string' },
     members: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'calls,trips,containers,start,pairs' },
+    only: { type: 'string', default: 'calls,trips,containers,start,pairs,hosts' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -171,6 +172,14 @@ const embeddedPairs = parts.includes('pairs')
   ? await measureEmbeddedPairs(values.quick ? 2 : 5, values.quick ? 2000 : 10_000)
   : undefined;
 stick();
+const hosts = parts.includes('hosts')
+  ? await measureHosts({
+      rounds: values.quick ? 3 : Math.max(30, Math.round(rounds / 2)),
+      starts: values.quick ? 5 : 100,
+      progress,
+    })
+  : undefined;
+stick();
 const report: BenchReport = {
   date: new Date().toISOString(),
   node: process.version,
@@ -182,6 +191,7 @@ const report: BenchReport = {
   ...(containers === undefined ? {} : { containers }),
   ...(start === undefined ? {} : { start }),
   ...(embeddedPairs === undefined ? {} : { embeddedPairs }),
+  ...(hosts === undefined ? {} : { hosts }),
 };
 if (values.json !== undefined) {
   const targets = targetsOf(report).map((target) => ({ ...target, met: isMet(target) }));

@@ -1,4 +1,5 @@
 import type { ContainerReport } from './container-start.js';
+import type { HostFinding } from './hosts/index.js';
 import type { LoadResult } from './plugin-load.js';
 import type { Interval } from './statistics.js';
 import { isMet, targetsOf, type BenchReport } from './targets.js';
@@ -89,6 +90,21 @@ function containerTable(report: ContainerReport): string[] {
   ];
 }
 
+function hostsTable(findings: readonly HostFinding[]): string[] {
+  const rows = findings.map(({ name, unit, value, samples }) => [
+    name,
+    interval(value, 2),
+    unit,
+    String(samples.length),
+  ]);
+  return [
+    '',
+    'Between hosts, 90 % interval',
+    ...table([['median', 'found', '', 'samples'], ...rows]),
+    ...findings.flatMap(({ name, notes = [] }) => notes.map((note) => `${name}: ${note}`)),
+  ];
+}
+
 /** The report as text for people. */
 export function renderReport(report: BenchReport): string {
   const { lowest, highest } = report.yardstickMs;
@@ -127,6 +143,7 @@ export function renderReport(report: BenchReport): string {
     );
     lines.push('', `Embedded store, claims and releases per second: ${pairs.join(', ')}`);
   }
+  if (report.hosts !== undefined) lines.push(...hostsTable(report.hosts));
   const words = (met: boolean | undefined): string =>
     met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
   const targets = targetsOf(report).map((one) => [

@@ -1,5 +1,6 @@
 import type { ContainerReport } from './container-start.js';
 import type { PairsResult } from './embedded-pairs.js';
+import type { HostFinding } from './hosts/index.js';
 import type { LoadResult } from './plugin-load.js';
 import type { StartTime } from './start-time.js';
 
@@ -17,6 +18,7 @@ export interface BenchReport {
   readonly containers?: ContainerReport;
   readonly start?: { readonly etcd: StartTime; readonly embedded: StartTime };
   readonly embeddedPairs?: PairsResult;
+  readonly hosts?: readonly HostFinding[];
 }
 
 export interface Target {
@@ -110,5 +112,8 @@ export function targetsOf(report: BenchReport): Target[] {
       5000,
       pairs === undefined ? undefined : Math.max(...Object.values(pairs)),
     ),
+    ...(report.hosts ?? []).map(({ name, unit, value, bound, direction }): Target => ({
+      ...{ name, unit, value: value.value, bound, direction },
+    })),
   ];
 }
