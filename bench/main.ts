@@ -6,7 +6,7 @@
 //   --cycles N       container lives in calls per round and target (default 200)
 //   --warm-up N      container lives before the first measured one (default 1500): compiled code settles after a thousand
 //   --members LIST   etcd members per target (default 1)
-//   --only LIST      parts: calls, trips, containers, start, pairs, scale, policy (default all)
+//   --only LIST      parts: calls, trips, containers, start, pairs, scale, policy, hosts (default all)
 //   --quick          few rounds of everything, to see that it works
 //
 // Absolute times hold for one machine at one time; the ratios of one run are the result.
@@ -19,6 +19,7 @@ import { measureContainers } from './container-start.js';
 import { measureEmbeddedPairs } from './embedded-pairs.js';
 import { measureManyContainers } from './many-containers.js';
 import { startTarget, type LoadTarget, type TargetKind } from './load-target.js';
+import { measureHosts } from './hosts/index.js';
 import { countRoundTrips, measureLoad, type LoadResult } from './plugin-load.js';
 import { measurePolicy } from './policy-measures.js';
 import type { PolicyReport } from './policy-report.js';
@@ -39,7 +40,7 @@ const { values } = parseArgs({
     cycles: { type: 'string' },
     'warm-up': { type: 'string' },
     members: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'calls,trips,containers,start,pairs,scale,policy' },
+    only: { type: 'string', default: 'calls,trips,containers,start,pairs,scale,policy,hosts' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -202,6 +203,14 @@ const manyContainers = parts.includes('scale')
     })
   : undefined;
 stick();
+const hosts = parts.includes('hosts')
+  ? await measureHosts({
+      rounds: values.quick ? 3 : Math.max(30, Math.round(rounds / 2)),
+      starts: values.quick ? 5 : 100,
+      progress,
+    })
+  : undefined;
+stick();
 const report: BenchReport = {
   date: new Date().toISOString(),
   node: process.version,
@@ -215,6 +224,7 @@ const report: BenchReport = {
   ...(embeddedPairs === undefined ? {} : { embeddedPairs }),
   ...(manyContainers === undefined ? {} : { manyContainers }),
   ...(policy === undefined ? {} : { policy }),
+  ...(hosts === undefined ? {} : { hosts }),
 };
 if (values.json !== undefined) {
   const targets = targetsOf(report).map((target) => ({ ...target, met: isMet(target) }));

@@ -1,5 +1,6 @@
 import type { ContainerReport } from './container-start.js';
 import type { ManyContainersReport } from './many-containers.js';
+import type { HostFinding } from './hosts/index.js';
 import type { LoadResult } from './plugin-load.js';
 import { policyTables } from './policy-report.js';
 import type { Interval } from './statistics.js';
@@ -119,6 +120,21 @@ function scaleTable({ scale, twoHosts, farEtcd }: ManyContainersReport): string[
   ];
 }
 
+function hostsTable(findings: readonly HostFinding[]): string[] {
+  const rows = findings.map(({ name, unit, value, samples }) => [
+    name,
+    interval(value, 2),
+    unit,
+    String(samples.length),
+  ]);
+  return [
+    '',
+    'Between hosts, 90 % interval',
+    ...table([['median', 'found', '', 'samples'], ...rows]),
+    ...findings.flatMap(({ name, notes = [] }) => notes.map((note) => `${name}: ${note}`)),
+  ];
+}
+
 /** The report as text for people. */
 export function renderReport(report: BenchReport): string {
   const { lowest, highest } = report.yardstickMs;
@@ -159,6 +175,7 @@ export function renderReport(report: BenchReport): string {
   }
   if (report.manyContainers !== undefined) lines.push(...scaleTable(report.manyContainers));
   for (const rows of policyTables(report.policy ?? {})) lines.push('', ...table(rows));
+  if (report.hosts !== undefined) lines.push(...hostsTable(report.hosts));
   const words = (met: boolean | undefined): string =>
     met === undefined ? 'not measured' : met ? 'met' : 'MISSED';
   const targets = targetsOf(report).map((one) => [

@@ -1,6 +1,7 @@
 import type { ContainerReport } from './container-start.js';
 import type { PairsResult } from './embedded-pairs.js';
 import type { ManyContainersReport } from './many-containers.js';
+import type { HostFinding } from './hosts/index.js';
 import type { LoadResult } from './plugin-load.js';
 import { policyBounds, type PolicyReport } from './policy-report.js';
 import type { StartTime } from './start-time.js';
@@ -21,6 +22,7 @@ export interface BenchReport {
   readonly embeddedPairs?: PairsResult;
   readonly manyContainers?: ManyContainersReport;
   readonly policy?: PolicyReport;
+  readonly hosts?: readonly HostFinding[];
 }
 
 export interface Target {
@@ -123,6 +125,9 @@ export function targetsOf(report: BenchReport): Target[] {
     ),
     ...(report.manyContainers === undefined ? [] : targetsAtScale(report.manyContainers)),
     ...policyBounds(report.policy),
+    ...(report.hosts ?? []).map(({ name, unit, value, bound, direction }): Target => ({
+      ...{ name, unit, value: value.value, bound, direction },
+    })),
   ];
 }
 

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
-import type { DaemonConfig, NetworkScope } from './config/index.js';
+import type { DaemonConfig } from './config/index.js';
 import {
   coreOf,
   explained,
@@ -13,7 +13,7 @@ import {
 import type { DaemonCore } from './daemon-core.js';
 import { createDriverMethods } from './driver/index.js';
 import { createIpamMethods } from './ipam/index.js';
-import { keepScope } from './keep-scope.js';
+import type { ScopeKeeper } from './keep-scope.js';
 import type { LocalServices } from './local-services.js';
 import type { Pending } from './reconcile/index.js';
 import { createPluginServer, type CallObserver, type PluginServer } from './rpc/index.js';
@@ -22,7 +22,7 @@ export interface DaemonOptions {
   readonly config: DaemonConfig;
   readonly version: string;
   readonly osHostname: string;
-  readonly scope: NetworkScope;
+  readonly scope: ScopeKeeper;
   /** Listening sockets that systemd passed, by the position of their ListenStream. */
   readonly passedSockets: { readonly network?: number; readonly ipam?: number };
   readonly log: Log;
@@ -76,7 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await listen(options, servers);
   const { nodeName, pluginDir } = config;
   log.info(
-    { node: nodeName.name, version: options.version, scope: options.scope, pluginDir },
+    { node: nodeName.name, version: options.version, scope: options.scope.current(), pluginDir },
     'plugin sockets answer',
   );
   let services: LocalServices | undefined;
@@ -124,7 +124,7 @@ async function openLocalServices(
       return describeDaemon({
         config,
         version,
-        scope,
+        scope: scope.current(),
         core,
         failure,
         pending,
@@ -154,7 +154,7 @@ function createServers(
   const driverMethods = createDriverMethods({
     ...common,
     core: async (signal) => (await coreOf(behind, signal)).plugin.driver,
-    scope: options.scope,
+    scope: () => options.scope.current(),
   });
   const ipamMethods = createIpamMethods({
     ...common,
@@ -200,7 +200,7 @@ async function keepTrying(
   signal: AbortSignal,
 ): Promise<DaemonCore> {
   const { config, log, version, osHostname, scope } = options;
-  const onNetworkCount = (count: number): void => keepScope(config.stateDir, scope, count);
+  const onNetworkCount = (count: number): void => scope.keep(count);
   const { startDaemonCore } = await import('./daemon-core.js');
   for (const pause of backoff(250, 5_000)) {
     try {

@@ -3,12 +3,11 @@ import {
   checkConfig,
   findScope,
   loadDaemonConfig,
-  refuseChangedScope,
   systemInputs,
   type ConfigInputs,
 } from './config/index.js';
 import { startDaemon } from './daemon.js';
-import { scopeFile } from './keep-scope.js';
+import { ScopeKeeper } from './keep-scope.js';
 import { VERSION } from './version.js';
 
 const HELP = `calico-libnetwork: Calico networking and addresses for Docker containers, one daemon per host.
@@ -50,13 +49,12 @@ async function run(inputs: ConfigInputs): Promise<number | undefined> {
     return 0;
   }
   if (config.failpointFile !== '') armFailpointsByFile(config.failpointFile);
-  const scope = findScope(inputs, config.scope);
-  refuseChangedScope(scope, inputs.readFile(scopeFile(config.stateDir))?.trim());
+  const scope = new ScopeKeeper(config.stateDir, () => findScope(inputs, config.scope), log);
   const daemon = await startDaemon({
     config,
     version: VERSION,
     osHostname: inputs.osHostname,
-    scope: scope.scope,
+    scope,
     passedSockets: passedSockets(inputs.env),
     log,
   });

@@ -1,6 +1,7 @@
 import type { Fault } from './base/index.js';
 import type { DaemonConfig } from './config/index.js';
 import type { DaemonCore } from './daemon-core.js';
+import type { Node } from './model/index.js';
 import type { PassReport, Pending } from './reconcile/index.js';
 
 export interface StatusParts {
@@ -46,6 +47,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
   return {
     datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
     nodeName: decision.ok ? 'held' : decision.message,
+    ...drainOf(plugin.catalog.node.value),
     warnings: [
       ...registration.warnings,
       ...[nodeKeeper.problem, plugin.tunnels.problem]
@@ -89,6 +91,16 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
     decisions,
     leftovers: describeLeftovers(reconciler.report()),
     unprovenLeftovers: reconciler.report()?.unproven ?? [],
+  };
+}
+
+function drainOf(node: Node | undefined): Record<string, unknown> {
+  if (node?.drain === undefined) return {};
+  return {
+    drained:
+      node.drain === 'empty'
+        ? 'nothing runs here, addresses and BGP sessions are given up'
+        : 'no addresses are given out; it goes on when nothing runs here any more',
   };
 }
 

@@ -23,6 +23,8 @@ export interface BgpPartOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The agent sets routes of plain pools itself; `refresh` tells of a change. */
+  readonly plainRoutes: () => boolean;
 }
 
 /** How often BIRD is asked for its sessions, and the operator's files are looked at. */
@@ -109,6 +111,10 @@ export class BgpPart {
     this.#loop.mark('bgp');
   }
 
+  refresh(): void {
+    this.#loop.mark('bgp');
+  }
+
   /** BIRD goes on. */
   async stop(): Promise<void> {
     clearTimeout(this.#nextLook);
@@ -148,6 +154,10 @@ export class BgpPart {
     const { settings } = this.#options;
     if (settings.disabled !== undefined) return { type: 'silent', why: settings.disabled };
     if (!this.view.inSync) return { type: 'as-before' };
+    if (this.view.drained) {
+      this.#notes = [];
+      return { type: 'silent', why: 'this host is drained' };
+    }
     this.#passwords = await readPasswords(settings.passwordFile);
     const rendered = this.#render();
     this.#notes = rendered?.notes ?? [];
@@ -164,11 +174,14 @@ export class BgpPart {
   #render(): RenderedBgp | undefined {
     const { settings } = this.#options;
     const { passwords } = this.#passwords;
-    const key = JSON.stringify([this.view.version, ...passwords]);
+    const plainRoutes = this.#options.plainRoutes();
+    const key = JSON.stringify([this.view.version, plainRoutes, ...passwords]);
     if (this.#rendered?.key !== key) {
       const { routerId, bfd } = settings;
       const logFile = this.#keeper.files.log;
-      const result = renderBgp(this.view.facts(passwords), { routerId, bfd, logFile });
+      const result = renderBgp(this.view.facts(passwords), {
+        ...{ routerId, bfd, plainRoutes, logFile },
+      });
       this.#rendered = { key, result };
       this.#comingUpUntil = this.#options.clock.monotonic() + COMING_UP_MS;
     }

@@ -23,6 +23,8 @@ export interface RemoteFeedOptions {
   readonly table: DesiredTable;
   readonly routes: ClusterRoutes;
   readonly tunnels: TunnelKeeper;
+  /** `plainRoutes` is another now. */
+  readonly onPlainRoutes?: () => void;
   /** These may differ from the kernel. */
   readonly onDirty: (...parts: readonly ('table' | 'tunnels' | 'remote' | 'forward')[]) => void;
 }
@@ -35,6 +37,7 @@ export class RemoteFeed {
   readonly #hosts = new Map<string, readonly Address[]>();
   readonly #holders = new Map<string, Set<string>>();
   #own: Node | undefined;
+  #plainRoutes = false;
 
   constructor(options: RemoteFeedOptions) {
     this.#options = options;
@@ -47,12 +50,17 @@ export class RemoteFeed {
     return mergeFelix(this.#felix.get('default'), this.#felix.get(`node.${nodeName}`), felix);
   }
 
+  /** Routes of plain pools to hosts of this segment are the agent's. */
+  get plainRoutes(): boolean {
+    return this.#plainRoutes;
+  }
+
   /** Host addresses that several Nodes have. */
   get conflicts(): readonly { readonly address: string; readonly nodes: readonly string[] }[] {
     return [...this.#holders]
       .map(([address, nodes]) => ({
         address,
-        nodes: [...nodes].filter((node) => node !== '').sort(),
+        nodes: [...nodes].sort(),
       }))
       .filter(({ nodes }) => nodes.length > 1);
   }
@@ -117,6 +125,7 @@ export class RemoteFeed {
       inUse: tunnels.inUse,
       port: this.felix.vxlanPort ?? VXLAN_UDP_PORT,
       addresses: this.#tunnelAddresses(),
+      outsiders: withoutNested(this.felix.externalNodesList ?? []),
     });
     for (const { name, hook, rules } of chains) {
       if (rules.length > 0) table.putChain(name, { hook, rules });
@@ -128,10 +137,12 @@ export class RemoteFeed {
     const { settings, routes, tunnels, onDirty } = this.#options;
     const felix = this.felix;
     const { programClusterRoutes: wanted } = felix;
-    const plain = wanted === 'Enabled' || wanted === 'EnabledNoEncapOnly';
-    routes.setPlainRoutes(plain || settings.plainRoutes === true);
+    const before = this.plainRoutes;
+    const felixWants = wanted === 'Enabled' || wanted === 'EnabledNoEncapOnly';
+    this.#plainRoutes = felixWants || settings.plainRoutes === true;
+    routes.setPlainRoutes(this.#plainRoutes);
+    if (this.#plainRoutes !== before) this.#options.onPlainRoutes?.();
     tunnels.setFelix(felix);
-    this.#setHosts('', (felix.externalNodesList ?? []).flatMap(singleAddress));
     this.render();
     onDirty('table', 'tunnels', 'remote', 'forward');
   }
@@ -178,6 +189,9 @@ function hostAddresses({ ipv4Address, ipv6Address }: Node): readonly Address[] {
   );
 }
 
-function singleAddress(cidr: Cidr): readonly Address[] {
-  return cidr.isHost ? [cidr.base] : [];
+/** nft refuses a list of networks in which one contains another. */
+function withoutNested(cidrs: readonly Cidr[]): readonly Cidr[] {
+  return cidrs.filter(
+    (cidr) => !cidrs.some((other) => other.prefix < cidr.prefix && other.containsCidr(cidr)),
+  );
 }

@@ -156,7 +156,12 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
     add('address-of-two-nodes', address, words);
   }
   for (const { device, reason, words } of wiring.tunnels.problems) add(reason, device, words);
-  for (const { destination, reason, words } of wiring.remoteRoutes.problems.slice(0, MOST_ROUTES)) {
+  // With BGP it is BIRD that leads to hosts of other segments.
+  const bgp = wiring.bgp?.status.state === 'running';
+  const missing = wiring.remoteRoutes.problems.filter(
+    ({ reason }) => !(bgp && reason === 'other-subnet'),
+  );
+  for (const { destination, reason, words } of missing.slice(0, MOST_ROUTES)) {
     add(reason, destination, words);
   }
   for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);

@@ -85,8 +85,10 @@ export function wireAgent(
   const isLocal = (address: Address): boolean => routes.hasAddress(address);
   const remoteRoutes = new RemoteRouteKeeper({ netlink, log, routes: clusterRoutes, isLocal });
   const tunnels = new TunnelKeeper({ nodeName: settings.nodeName, netlink, log });
+  let bgp: BgpPart | undefined = undefined;
   const remote = new RemoteFeed({
     ...{ settings, table, routes: clusterRoutes, tunnels },
+    onPlainRoutes: () => bgp?.refresh(),
     onDirty: (...parts) => mark(...parts),
   });
   const programmer = new LocalProgrammer({
@@ -102,9 +104,12 @@ export function wireAgent(
     onInSync: () => mark('complete'),
   });
   const view = new ClusterView(feed, log);
-  const bgp =
+  const plainRoutes = (): boolean => remote.plainRoutes;
+  bgp =
     settings.bgp &&
-    new BgpPart({ settings: settings.bgp, nodeName, netlink, log, clock, signal: stopping });
+    new BgpPart({
+      ...{ settings: settings.bgp, nodeName, netlink, log, clock, signal: stopping, plainRoutes },
+    });
   return {
     clock,
     sys,

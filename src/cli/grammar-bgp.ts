@@ -32,6 +32,33 @@ function addNode(node: Command, io: Io, finish: Finish): void {
       finish(await checkSystemCommand(io));
     })
     .addHelpText('after', '\nExamples:\n  $ calicoctl node checksystem');
+  subcommand(
+    node,
+    io,
+    'drain',
+    'Empty a node: nothing new starts on it, and it gives up what it holds.',
+  )
+    .argument('[node]', 'this host when left out')
+    .option('--wait <seconds>', 'wait so long for its containers to end', '0')
+    .option('--force', 'also the last route reflector')
+    .option('--undo', 'make it an ordinary node again')
+    .action(async (name: string | undefined, options: Options) => {
+      const { drainCommand } = await import('./commands/node-drain.js');
+      finish(await drainCommand(io, name, { ...options, wait: String(options['wait']) }));
+    })
+    .addHelpText(
+      'after',
+      `
+Running containers are not touched: end them, or move them, and give the command again. When none is left the
+node's blocks and tunnel addresses are released and its BGP sessions end; "calicoctl delete node" removes the rest.
+
+Exit status: 0 the node is empty, 2 containers still run on it.
+
+Examples:
+  $ calicoctl node drain node2
+  $ calicoctl node drain node2 --wait 600
+  $ calicoctl node drain node2 --undo`,
+    );
   subcommand(node, io, 'reflector', 'Make a node a BGP route reflector.')
     .argument('[node]', 'this host when left out')
     .option('--cluster-id <id>', 'four numbers with dots; reflectors of the same clients share it')

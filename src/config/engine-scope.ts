@@ -7,6 +7,8 @@ export type NetworkScope = 'local' | 'global';
 export interface FoundScope {
   readonly scope: NetworkScope;
   readonly source: string;
+  /** False while no engine runs and nothing else says it: dockerd may yet be started with a cluster store. */
+  readonly certain: boolean;
 }
 
 const PID_FILES = ['/var/run/docker.pid', '/run/docker.pid'];
@@ -21,18 +23,25 @@ export function findScope(
   inputs: Pick<ConfigInputs, 'readFile'>,
   wanted: NetworkScope | 'auto',
 ): FoundScope {
-  if (wanted !== 'auto') return { scope: wanted, source: 'scope' };
+  if (wanted !== 'auto') return { scope: wanted, source: 'scope', certain: true };
+  let engine: string | undefined;
   for (const path of PID_FILES) {
     const pid = readQuietly(inputs, path)?.trim() ?? '';
     if (!/^\d+$/.test(pid)) continue;
-    const command = readQuietly(inputs, `/proc/${pid}/cmdline`) ?? '';
-    if (command.split('\0').some((argument) => /^--?cluster-store(=|$)/.test(argument))) {
-      return { scope: 'global', source: `--cluster-store of dockerd ${pid}` };
+    const command = (readQuietly(inputs, `/proc/${pid}/cmdline`) ?? '').split('\0');
+    // The pid file of an engine that crashed may name any program.
+    if (!(command[0] ?? '').includes('docker')) continue;
+    engine = pid;
+    if (command.some((argument) => /^--?cluster-store(=|$)/.test(argument))) {
+      return { scope: 'global', source: `--cluster-store of dockerd ${pid}`, certain: true };
     }
   }
-  return hasClusterStore(readQuietly(inputs, DAEMON_JSON))
-    ? { scope: 'global', source: `cluster-store in ${DAEMON_JSON}` }
-    : { scope: 'local', source: 'no cluster store' };
+  if (hasClusterStore(readQuietly(inputs, DAEMON_JSON))) {
+    return { scope: 'global', source: `cluster-store in ${DAEMON_JSON}`, certain: true };
+  }
+  return engine === undefined
+    ? { scope: 'local', source: 'no engine runs', certain: false }
+    : { scope: 'local', source: `dockerd ${engine} has no cluster store`, certain: true };
 }
 
 function hasClusterStore(text: string | undefined): boolean {
@@ -63,9 +72,12 @@ function readQuietly(
   }
 }
 
-/** Docker freezes the scope per network: throws `refused` when it would change under existing networks. */
+/**
+ * Docker freezes the scope per network: throws `refused` when it would change under existing networks. `locked` is
+ * what they were made with.
+ */
 export function refuseChangedScope(found: FoundScope, locked: string | undefined): void {
-  if (locked === undefined || locked === found.scope) return;
+  if (locked === undefined || locked === found.scope || !found.certain) return;
   throw new Fault(
     'refused',
     `the scope would change from ${locked} to ${found.scope} (${found.source}) while networks of this host exist; ` +

@@ -122,7 +122,9 @@ function take(session: Session, event: DockerEvent): void {
       catalog.forget(event.id);
       return;
     case 'connect':
-      if (!isKnown) return;
+      if (!isKnown && !session.isOurDriver(type)) return;
+      // Networks of a cluster store made on another host come without an event of their own.
+      if (!isKnown) mark(session, 'networks');
       session.expected.set(`${container}/${event.id}`, session.clock.monotonic() + EXPECT_MS);
       session.againMs = FIRST_AGAIN_MS;
       session.wake();

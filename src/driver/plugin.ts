@@ -1,5 +1,11 @@
 import { within, toFault, type Log, isFault } from '../base/index.js';
-import { checkedMethod, constantMethod, deleteOrDefer, type PluginMethod } from '../rpc/index.js';
+import {
+  checkedMethod,
+  constantMethod,
+  deleteOrDefer,
+  lookedUpMethod,
+  type PluginMethod,
+} from '../rpc/index.js';
 import { createEndpoint } from './create-endpoint.js';
 import type { Endpoints } from './endpoints.js';
 import { join } from './join.js';
@@ -26,7 +32,8 @@ export interface DriverPluginOptions {
   /** Settles at the first contact with the datastore. */
   readonly core: (signal: AbortSignal) => Promise<DriverCore>;
   readonly pending: PendingDeletions;
-  readonly scope: 'local' | 'global';
+  /** Asked at each GetCapabilities: the engine may have started after us. */
+  readonly scope: () => 'local' | 'global';
   readonly callTimeoutMs: number;
   readonly deleteTimeoutMs: number;
   /** Bound of CreateEndpoint, which may wait for the first contact. */
@@ -46,7 +53,10 @@ export function createDriverMethods(
     ['Plugin.Activate', constantMethod({ Implements: ['NetworkDriver'] })],
     [
       'NetworkDriver.GetCapabilities',
-      constantMethod({ Scope: options.scope, ConnectivityScope: options.scope }),
+      lookedUpMethod(() => {
+        const scope = options.scope();
+        return { Scope: scope, ConnectivityScope: scope };
+      }),
     ],
     ['NetworkDriver.GwAllocCheck', constantMethod({ SkipIPv4: true, SkipIPv6: true })],
     [

@@ -11,7 +11,7 @@ import { passGate } from './gate.js';
 import { HandleBook } from './handle-book.js';
 import { Leases, type Lease } from './leases.js';
 import { endpointHandle, ownedAttribute, poolHandle } from './owner.js';
-import { candidatePools, requireNode } from './pools.js';
+import { candidatePools, refuseDrained, requireNode } from './pools.js';
 import {
   listOwnAddresses,
   storedOwner,
@@ -106,6 +106,7 @@ export class Allocator {
     }
     const { host, clock } = this.#options;
     const handle = await this.#handleFor(request, sibling);
+    refuseDrained(this.#options.catalog, handle);
     const attribute = ownedAttribute(host, handle, request.mac, clock.now());
     const address =
       request.address === undefined

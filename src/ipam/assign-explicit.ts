@@ -16,7 +16,7 @@ import type { HandleBook } from './handle-book.js';
 import type { Leases } from './leases.js';
 import { describeHolder, isOurs, isPoolHandle, type Host } from './owner.js';
 import type { PoolId } from './pool-id.js';
-import { describePools } from './pools.js';
+import { describePools, refuseDrained } from './pools.js';
 import type { BoundEndpoint, EndpointsByAddress } from './ports.js';
 
 export interface ExplicitRequest {
@@ -151,6 +151,7 @@ export class ExplicitAssigner {
       handle,
       ...(also === undefined ? {} : { also }),
       apply: (edit, record, handles) => {
+        refuseDrained(catalog, handle);
         openPoolOf(catalog, record.cidr);
         const now = edit.holderOf(address);
         if (now !== undefined && now.text === replaced?.text) {

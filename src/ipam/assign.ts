@@ -12,7 +12,7 @@ import { BLOCK_FULL, BLOCK_LOST, lost, openPoolOf, type BlockWork } from './bloc
 import type { Versioned } from './catalog.js';
 import type { ClaimQueue } from './claim-queue.js';
 import { findBlock, type FindBlockParts } from './find-block.js';
-import { reservedIn } from './pools.js';
+import { refuseDrained, reservedIn } from './pools.js';
 
 /** A whole pool is not read more often than this, in vain. */
 const FULL_MS = 2_000;
@@ -111,6 +111,7 @@ export class Assigner {
       type: 'claim',
       handle: request.handle,
       apply: (edit, record) => {
+        refuseDrained(catalog, request.handle);
         openPoolOf(catalog, record.cidr);
         if (own && !blocks.isOwn(record.block)) throw lost(record.cidr);
         if (!own && catalog.config.value.strictAffinity) throw lost(record.cidr);

@@ -9,6 +9,7 @@ import {
   type Node,
 } from '../model/index.js';
 import type { Catalog, Versioned } from './catalog.js';
+import { isEndpointHandle, isPoolHandle } from './owner.js';
 import type { PoolId } from './pool-id.js';
 
 /** `name (CIDR), …` for messages. */
@@ -111,6 +112,17 @@ export function requireNode(catalog: Catalog): Node {
     );
   }
   return node;
+}
+
+/** Throws `refused` when the node is being emptied and the handle is a container's or a network's. */
+export function refuseDrained(catalog: Catalog, handle: string): void {
+  const node = catalog.node.value;
+  if (node?.drain === undefined || (!isEndpointHandle(handle) && !isPoolHandle(handle))) return;
+  throw new Fault(
+    'refused',
+    `node ${node.name} is drained and gives out no addresses; "calicoctl node drain --undo ${node.name}" ends that`,
+    { reason: 'node-drained' },
+  );
 }
 
 /** FNV-1 (not 1a), 32 bits: a stable start per host, so that hosts begin in different places. */

@@ -23,6 +23,7 @@ export function tunnelOwner(kind: TunnelKind, node: string): TunnelOwner {
 /** Whether a tunnel's address may come from the pool. */
 export function admitsTunnel(kind: TunnelKind, pool: IpPool, node: Node): boolean {
   return (
+    node.drain !== 'empty' &&
     !pool.closed &&
     encapsulationOf(pool)?.kind === kind &&
     pool.allowedUses.includes('Tunnel') &&

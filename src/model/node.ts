@@ -1,3 +1,9 @@
+/**
+ * How far the emptying of a node is: `started`, it takes no addresses any more; `empty`, nothing runs on it, and it
+ * gives up its tunnel addresses and BGP sessions too.
+ */
+export type Drain = 'started' | 'empty';
+
 /** A Calico Node; addresses are text as stored (`192.0.2.10/24`). */
 export interface Node {
   readonly name: string;
@@ -12,4 +18,6 @@ export interface Node {
   /** MAC of the IPv4 VXLAN device when it is not the derived one. */
   readonly vxlanTunnelMac?: string;
   readonly vxlanTunnelMacV6?: string;
+  /** Set while the node is being emptied, or is. */
+  readonly drain?: Drain;
 }

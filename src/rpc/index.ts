@@ -1,5 +1,10 @@
 export { deleteOrDefer } from './deferred-deletion.js';
-export { checkedMethod, constantMethod, type PluginMethod } from './plugin-method.js';
+export {
+  checkedMethod,
+  constantMethod,
+  lookedUpMethod,
+  type PluginMethod,
+} from './plugin-method.js';
 export {
   createPluginServer,
   type CallObserver,

@@ -27,6 +27,11 @@ export function constantMethod(value: unknown): PluginMethod {
   };
 }
 
+/** As `constantMethod`, for what is looked up at each call, without waiting. */
+export function lookedUpMethod(look: () => unknown): PluginMethod {
+  return { emptyBody: true, boundMs: CONSTANT_MS, run: () => Promise.resolve(look()) };
+}
+
 /** A method whose body has this shape. */
 export function checkedMethod<Body>(
   schema: TSchema,

@@ -128,6 +128,15 @@ t.test('a new network is known from its event, before any list', async (t) => {
   t.equal(await inventory.waitFor('n1', 0), 'fresh');
 });
 
+t.test('a network made on another host is learnt with its first container here', async (t) => {
+  const { api, inventory } = await startWithNetwork(t);
+  addNetwork(api, 'shared', 'net4');
+  addContainer(api, 'c1', 'shared', 'e1');
+  api.emit('network', 'connect', 'shared', { container: 'c1', name: 'net4', type: 'calico' });
+  await until(() => inventory.endpoint('e1') !== undefined, 'the container');
+  t.equal(inventory.nameOf('shared'), 'net4');
+});
+
 t.test('a list that was asked for before the event does not take the network away', async (t) => {
   const api = await startDockerApi(t);
   const inventory = start(t, api.socketPath);

@@ -102,7 +102,7 @@ await inPrivateNamespace(import.meta.url, () => {
 
     await t.test('a table of another layout is kept until everything is known', async (t) => {
       run('nft', 'add', 'chain', 'inet', 'calico-libnetwork', 'layout-1');
-      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', 'layout-2');
+      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', 'layout-3');
       const host = await startAgent(t, store, { restored });
       t.equal(host.agent.status().table.state, 'known');
       t.notMatch(tableText(), 'layout-1');

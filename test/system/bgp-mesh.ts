@@ -36,6 +36,9 @@ t.test('three hosts in a mesh', { skip }, async (t) => {
   await t.test('a restarted daemon finds its BIRD again', (t) =>
     restartedDaemon(t, lab, addresses),
   );
+  await t.test('plain routes of the agent take the place of BIRD’s', (t) =>
+    plainRoutes(t, lab, addresses),
+  );
   await t.test('the mesh goes off and on', (t) => meshOffAndOn(t, lab));
 });
 
@@ -139,6 +142,28 @@ async function restartedDaemon(
   await first.restartDaemon();
   await established(first, 4);
   t.same(await first.birdRoutes(), routes, 'also when BIRD died meanwhile');
+}
+
+/** One route to each block, whoever sets it. */
+async function plainRoutes(t: Test, lab: BgpLab, addresses: readonly string[]): Promise<void> {
+  const [first] = lab.hosts;
+  if (first === undefined) throw new Error('no host');
+  const shown = async (protocol: string): Promise<number> => {
+    const { stdout } = await first.run('ip', ['route', 'show', 'proto', protocol]);
+    return stdout.split('\n').filter((line) => /^(?:blackhole )?10\.20\.\S+\/26/.test(line)).length;
+  };
+  const felix = (routes: string): Promise<void> =>
+    lab.apply(
+      `apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: {programClusterRoutes: ${routes}}\n`,
+    );
+  const answered = await whilePinging(first, addresses[1] ?? '', 300, async () => {
+    await felix('EnabledNoEncapOnly');
+    await until(async () => (await shown('bird')) === 0 && (await shown('80')) === 3, 'ours alone');
+  });
+  t.equal(answered, '300 of 300', 'no ping is lost');
+  await established(first, 4);
+  await felix('EnabledIPIPOnly');
+  await until(async () => (await shown('bird')) === 3 && (await shown('80')) === 0, 'BIRD’s alone');
 }
 
 async function meshOffAndOn(t: Test, { hosts }: BgpLab): Promise<void> {

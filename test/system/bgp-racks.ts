@@ -32,6 +32,7 @@ t.test(
     for (const index of REFLECTORS) {
       await t.test(`reflector node${index} is killed`, (t) => killed(t, lab, index, boxes));
     }
+    await t.test('a reflector is drained', (t) => drained(t, lab, 2, boxes[1] ?? ''));
   },
 );
 
@@ -134,5 +135,19 @@ async function killed(
   t.match((await ping).stdout, `${count} packets transmitted, ${count} received`);
   for (const box of boxes) t.ok(await pings(at(lab, 9), box), `node9 to ${box} without it`);
   await victim.restartDaemon();
+  await established(victim, 6);
+}
+
+/** Drained on purpose, its sessions end in order; until that is undone it speaks to nobody. */
+async function drained(t: Test, lab: BgpLab, index: number, box: string): Promise<void> {
+  const victim = at(lab, index);
+  const count = ['-i', '0.002', '-c', '1000', '-W', '2', '-q'];
+  const ping = at(lab, 3).inside('box', 'ping', ...count, box);
+  await succeeds(at(lab, 1), ['node', 'drain', `node${index}`]);
+  await until(async () => (await victim.birdPid()) === undefined, 'its BIRD to end');
+  t.match((await ping).stdout, '1000 packets transmitted, 1000 received');
+  t.match(await victim.status(), { bgp: { reason: 'this host is drained' } });
+  t.same(await victim.birdRoutes(), [], 'it has no routes');
+  await succeeds(at(lab, 1), ['node', 'drain', '--undo', `node${index}`]);
   await established(victim, 6);
 }

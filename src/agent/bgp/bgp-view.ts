@@ -1,6 +1,7 @@
 import { messageOf, type Log } from '../../base/index.js';
 import {
   affinityPrefix,
+  resourceKey,
   resourcePrefix,
   type Entry,
   type SyncListener,
@@ -96,6 +97,11 @@ export class BgpView implements SyncListener {
       subject,
       details,
     }));
+  }
+
+  /** Nothing runs on this host, and it is to speak to nobody. */
+  get drained(): boolean {
+    return this.#nodes.items.get(resourceKey('nodes', this.#nodeName))?.drain === 'empty';
   }
 
   facts(passwords: ReadonlyMap<string, string>): BgpFacts {

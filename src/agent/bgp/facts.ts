@@ -29,6 +29,8 @@ export interface BgpSettings {
   readonly routerId: string;
   /** Detect dead peers within a second; both ends must want it. */
   readonly bfd: boolean;
+  /** The agent sets the routes of plain pools to hosts of this segment: BIRD leaves those to it. */
+  readonly plainRoutes?: boolean;
   /** BIRD's log file. */
   readonly logFile: string;
 }

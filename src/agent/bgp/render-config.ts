@@ -32,7 +32,9 @@ export function renderBgp(facts: BgpFacts, settings: BgpSettings): RenderedBgp |
     ...renderGlobals(own, configurations, settings),
     ...renderInterfaces(configurations, own.name),
     ...(settings.bfd ? BFD : []),
-    ...spoken.flatMap((family) => renderRoutes(facts, configurations, sessions, family)),
+    ...spoken.flatMap((family) =>
+      renderRoutes(facts, configurations, sessions, family, settings.plainRoutes),
+    ),
     '# ---- filters and sessions ----',
     ...renderFilters(sessions, filters),
     ...TEMPLATE,
@@ -118,9 +120,16 @@ const BFD: readonly string[] = [
   '}',
 ];
 
+/**
+ * How long a peer may be silent until its routes go, in seconds, where no BFD tells sooner. RFC 4271 suggests 90; BIRD's
+ * 240, which Calico leaves as it is, would keep the routes of a host that lost its power for four minutes.
+ */
+const HOLD_SECONDS = 90;
+
 const TEMPLATE: readonly string[] = [
   'template bgp calico_bgp {',
   '  connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;',
+  `  hold time ${HOLD_SECONDS};`,
   '}',
 ];
 
@@ -141,7 +150,8 @@ function renderSession(
       `allow local as ${session.allowedLocalAsNumbers};`,
     session.maxRestartSeconds !== undefined &&
       `graceful restart time ${session.maxRestartSeconds};`,
-    session.keepaliveSeconds !== undefined && `keepalive time ${session.keepaliveSeconds};`,
+    session.keepaliveSeconds !== undefined &&
+      `keepalive time ${session.keepaliveSeconds}; hold time ${holdSeconds(session.keepaliveSeconds)};`,
     settings.bfd && local !== undefined && 'bfd on;',
     password !== undefined && `password "${password}";`,
   ];
@@ -154,6 +164,11 @@ function renderSession(
     ...renderChannel(session),
     '}',
   ];
+}
+
+/** Three silent intervals, as between any two BGP speakers. */
+function holdSeconds(keepaliveSeconds: number): number {
+  return Math.min(Math.max(HOLD_SECONDS, 3 * keepaliveSeconds), 65_535);
 }
 
 function renderChannel(session: Session): string[] {

@@ -1,7 +1,7 @@
-import type { Cidr, Family, IpPool } from '../../model/index.js';
+import { Cidr, type Family, type IpPool } from '../../model/index.js';
 import { communityOf, netSet, quotable, sortedCidrs } from './bird-text.js';
 import type { BgpFacts, Session } from './facts.js';
-import type { BgpConfigurations } from './own-node.js';
+import { bgpAddress, type BgpConfigurations } from './own-node.js';
 
 /** Interfaces whose networks are nobody's next hop: of workloads, bridges and tunnels. */
 const NOT_DIRECT = ['cali*', 'docker*', 'br-*', 'veth*', 'tunl*', 'vxlan*'];
@@ -28,6 +28,7 @@ export function renderRoutes(
   configurations: BgpConfigurations,
   sessions: readonly Session[],
   family: Family,
+  plainRoutes = false,
 ): string[] {
   const pools = [...facts.pools].filter(({ cidr }) => cidr.family === family);
   const blocks = sortedCidrs([...facts.blocks].filter((block) => block.family === family));
@@ -35,7 +36,7 @@ export function renderRoutes(
   return [
     `# ---- IPv${family} ----`,
     ...fromKernel(family),
-    ...toKernel(family, pools),
+    ...toKernel(facts, family, pools, plainRoutes),
     ...toPeer(facts, configurations, family, { pools, blocks }),
     `function calico_from_peer${family}() {`,
     `  if net ~ ${netSet(cidrsOf(pools), '+')} then accept;`,
@@ -76,14 +77,40 @@ function fromKernel(family: Family): string[] {
   ];
 }
 
-function toKernel(family: Family, pools: readonly IpPool[]): string[] {
+function toKernel(
+  facts: BgpFacts,
+  family: Family,
+  pools: readonly IpPool[],
+  plainRoutes: boolean,
+): string[] {
   const tunnelled = cidrsOf(pools.filter((pool) => isTunnelled(pool)));
   return [
     `filter calico_to_kernel${family} {`,
     `  if net ~ ${netSet(tunnelled, '+')} then reject; # pools with tunnels: the agent's`,
+    ...(plainRoutes ? agentsPlainRoutes(facts, family, pools) : []),
     '  if source = RTS_BGP || source = RTS_STATIC then accept;',
     '  reject;',
     '}',
+  ];
+}
+
+/** What the agent sets itself with `plainRoutes`: one route is enough, and one owner. */
+function agentsPlainRoutes(facts: BgpFacts, family: Family, pools: readonly IpPool[]): string[] {
+  const plain = netSet(cidrsOf(pools.filter((pool) => !isTunnelled(pool))), '+');
+  const own = facts.nodes.find(({ name }) => name === facts.nodeName);
+  const text = family === 4 ? own?.ipv4Address : own?.ipv6Address;
+  const segment = text === undefined ? undefined : Cidr.tryParseInterface(text)?.cidr;
+  const near = facts.nodes
+    .map((node) => bgpAddress(node, family))
+    .filter((address) => address !== undefined && segment?.contains(address) === true)
+    .map(String);
+  return [
+    `  if source = RTS_STATIC && net ~ ${plain} then reject; # own blocks`,
+    ...(near.length === 0
+      ? []
+      : [
+          `  if source = RTS_BGP && net ~ ${plain} && bgp_next_hop ~ [ ${[...new Set(near)].sort().join(', ')} ] then reject; # hosts of this segment: the agent's too`,
+        ]),
   ];
 }
 

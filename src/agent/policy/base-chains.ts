@@ -1,9 +1,17 @@
-import { families } from '../../model/index.js';
+import { families, VXLAN_UDP_PORT } from '../../model/index.js';
 import type { Chain, RuleSink } from './ports.js';
-import { FROM_WORKLOAD, nodeSet, sourceSet, TO_HOST, TO_WORKLOAD, WAITING } from './rule-names.js';
+import {
+  ENCAPSULATED,
+  FROM_WORKLOAD,
+  nodeSet,
+  sourceSet,
+  TO_HOST,
+  TO_WORKLOAD,
+  WAITING,
+} from './rule-names.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-2';
+export const LAYOUT_CHAIN = 'layout-3';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -61,6 +69,16 @@ export const workloadChains: Readonly<Record<string, Chain>> = {
   },
 };
 
+/** Containers send nothing that the hosts' tunnels would take in; of no VXLAN in use, it is the usual port. */
+export function encapsulatedChain(vxlanPort = VXLAN_UDP_PORT): Chain {
+  return {
+    rules: [
+      `udp dport ${vxlanPort} counter drop comment "VXLAN from a container"`,
+      'meta l4proto 4 counter drop comment "IP in IP from a container"',
+    ],
+  };
+}
+
 /** What a container's policy lets out to its own host meets the action (defaultEndpointToHostAction). */
 export function toHostChain(action: 'Drop' | 'Accept' | 'Return'): Chain {
   const ends: Readonly<Record<typeof action, readonly string[]>> = {
@@ -87,4 +105,5 @@ export function putBase(sink: RuleSink): void {
     sink.putSet(nodeSet(family), { kind: 'set', type: `ipv${family}_addr` });
   }
   for (const [name, chain] of Object.entries(BASE_CHAINS)) sink.putChain(name, chain);
+  sink.putChain(ENCAPSULATED, encapsulatedChain());
 }

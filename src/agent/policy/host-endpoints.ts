@@ -1,6 +1,6 @@
 import type { EncapsulationInUse, FailsafePort, HostEndpoint } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
-import { toHostChain, workloadChains } from './base-chains.js';
+import { encapsulatedChain, toHostChain, workloadChains } from './base-chains.js';
 import { defaultFailsafePorts, failsafeChains } from './failsafe.js';
 import {
   dispatchChains,
@@ -15,7 +15,7 @@ import { askedByHost, buildHost, noChains, type BuiltHost } from './host-chains.
 import type { Chain, RuleSink } from './ports.js';
 import { resolveHosts, type HostInterface } from './resolve-hosts.js';
 import type { RuleChains } from './rule-chains.js';
-import { TO_HOST } from './rule-names.js';
+import { ENCAPSULATED, TO_HOST } from './rule-names.js';
 import type { TierChains } from './tier-chains.js';
 
 /** What of the configuration concerns the host itself; what is absent is Calico's default for Docker hosts. */
@@ -95,6 +95,7 @@ export class HostEndpoints {
 
   setEncapsulation(encapsulation: EncapsulationInUse): void {
     this.#encapsulation = encapsulation;
+    this.#parts.sink.putChain(ENCAPSULATED, encapsulatedChain(encapsulation.vxlanPort));
     this.#putBase();
   }
 

@@ -1,4 +1,4 @@
-import { families, VXLAN_UDP_PORT } from '../../model/index.js';
+import { families } from '../../model/index.js';
 import type { TierList } from './applied-policies.js';
 import { FAILSAFE } from './failsafe.js';
 import { directionOf, type HostGate } from './host-base.js';
@@ -6,6 +6,7 @@ import {
   ACCEPT_MARK,
   CLEAR_MARKS,
   commentText,
+  ENCAPSULATED,
   nodeSet,
   PASS_MARK,
   type Direction,
@@ -34,7 +35,7 @@ export function listRules({ direction, tiers, profiles, hostReach }: ListContent
     `ct state established,related ${ACCEPT}`,
     'ct state invalid counter drop comment "invalid connection state"',
     NOT_A_BEGIN,
-    ...(direction === 'ingress' ? reachRules(hostReach) : ENCAPSULATED),
+    ...(direction === 'ingress' ? reachRules(hostReach) : [`jump ${ENCAPSULATED}`]),
     ...tiers.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
     ...profiles.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
     'counter drop comment "no profile matched"',
@@ -65,11 +66,6 @@ export function tierRules(
  */
 const NOT_A_BEGIN =
   'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"';
-
-const ENCAPSULATED: readonly string[] = [
-  `udp dport ${VXLAN_UDP_PORT} counter drop comment "VXLAN from a container"`,
-  'meta l4proto 4 counter drop comment "IP in IP from a container"',
-];
 
 function reachRules(hostReach: 'own' | 'all'): string[] {
   if (hostReach === 'own') return [];

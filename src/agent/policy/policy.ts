@@ -213,7 +213,7 @@ export class Policy {
     this.#hosts.setSettings(settings);
   }
 
-  /** Tunnels between the hosts, which host endpoints let pass. */
+  /** Tunnels between the hosts, which host endpoints let pass and containers must not speak. */
   setEncapsulation(encapsulation: EncapsulationInUse): void {
     this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
     this.#hosts.setEncapsulation(encapsulation);

@@ -15,6 +15,8 @@ export const FROM_WORKLOAD = 'from-wl';
 export const TO_WORKLOAD = 'to-wl';
 
 /** Where new endpoints go until the policies of the cluster are known. */
+/** What a container must not send, whatever its policies say. */
+export const ENCAPSULATED = 'encapsulated';
 export const WAITING = 'waiting';
 
 /** What containers send to their own host. */

@@ -2,6 +2,7 @@ import {
   families,
   tunnels,
   type Address,
+  type Cidr,
   type Family,
   type TunnelKind,
 } from '../../model/index.js';
@@ -20,6 +21,8 @@ export interface TunnelRules {
   readonly port: number;
   /** This host's own tunnel addresses. */
   readonly addresses: Readonly<Partial<Record<TunnelKind, Address>>>;
+  /** Networks of hosts outside the cluster whose packets are taken as well. */
+  readonly outsiders?: readonly Cidr[];
 }
 
 /** The set of the addresses from which other hosts send tunnelled packets. */
@@ -42,7 +45,8 @@ const hook = (type: string, at: string, priority: string): string =>
  * addresses takes the tunnel's, or a strict rp_filter at the other end drops it (§3.6); by `snat`, since `masquerade`
  * makes the kernel walk its connection table for each interface that goes down.
  */
-export function renderTunnels({ inUse, port, addresses }: TunnelRules): TunnelContent {
+export function renderTunnels(given: TunnelRules): TunnelContent {
+  const { inUse, port, addresses, outsiders = [] } = given;
   const vxlan = families.filter((family) => inUse.has(family === 4 ? 'vxlan4' : 'vxlan6'));
   const ip = (family: Family): string => (family === 4 ? 'ip' : 'ip6');
   const judged = [
@@ -51,11 +55,17 @@ export function renderTunnels({ inUse, port, addresses }: TunnelRules): TunnelCo
       ? [{ family: 4, match: 'ip protocol 4', what: 'IP in IP' } as const]
       : []),
   ].flatMap(({ family, match, what }) => [
-    `${match} ${ip(family)} saddr @${hostSet(family)} meta mark set meta mark | 0x10000 accept`,
+    ...peers(family, outsiders).map(
+      (peer) => `${match} ${ip(family)} saddr ${peer} meta mark set meta mark | 0x10000 accept`,
+    ),
     `${match} ${PROTOCOL[family]} counter drop comment "${what} from an unknown host"`,
   ]);
   const untracked = (side: 'saddr' | 'daddr'): string[] =>
-    vxlan.map((family) => `${ip(family)} ${side} @${hostSet(family)} udp dport ${port} notrack`);
+    vxlan.flatMap((family) =>
+      peers(family, outsiders).map(
+        (peer) => `${ip(family)} ${side} ${peer} udp dport ${port} notrack`,
+      ),
+    );
   const sources = [...inUse].sort().flatMap((kind) => {
     const address = addresses[kind];
     const { family, device } = tunnels[kind];
@@ -76,6 +86,13 @@ export function renderTunnels({ inUse, port, addresses }: TunnelRules): TunnelCo
       { name: 'tunnel-post', hook: hook('nat', 'postrouting', 'srcnat + 11'), rules: sources },
     ],
   };
+}
+
+/** Who may send: the hosts, in a set that changes with them, and the networks that the operator names. */
+function peers(family: Family, outsiders: readonly Cidr[]): readonly string[] {
+  const own = outsiders.filter((cidr) => cidr.family === family).map(String);
+  const named = [...new Set(own)].sort().join(', ');
+  return [`@${hostSet(family)}`, ...(named === '' ? [] : [`{ ${named} }`])];
 }
 
 /** What iptables' INPUT has to let in for tunnels in use. */

@@ -62,7 +62,7 @@ export async function reflectorCommand(
   });
 }
 
-function ownName(io: Io): string {
+export function ownName(io: Io): string {
   const { config } = readDaemonConfig({ ...io.inputs, argv: [] });
   if (config !== undefined) return config.nodeName.name;
   throw new Fault('invalid', 'the name of this node is not known: name the node', {

@@ -35,6 +35,9 @@ export const NODE_BGP_ORDER = [
   'routeReflectorClusterID',
 ];
 
+/** Says `started` or `empty` on a Node that is to be emptied; other values count as absent. */
+export const DRAIN_ANNOTATION = 'calico-libnetwork/drain';
+
 /** A Node; every member that is absent, null or empty is absent. */
 export function decodeNode(value: string, where?: string): Node {
   return toNode(decodeKind('Node', value, where));
@@ -44,6 +47,7 @@ export function toNode(resource: Resource): Node {
   const { metadata, spec } = resource;
   const bgp = isObject(spec['bgp']) ? spec['bgp'] : {};
   const asNumber = toAsNumber(bgp['asNumber']);
+  const drain = stringMapOf(metadata.annotations)[DRAIN_ANNOTATION];
   return {
     name: metadata.name,
     labels: stringMapOf(metadata.labels),
@@ -56,6 +60,7 @@ export function toNode(resource: Resource): Node {
     ...text('ipv6VxlanTunnelAddress', spec, 'ipv6VXLANTunnelAddr'),
     ...text('vxlanTunnelMac', spec, 'vxlanTunnelMACAddr'),
     ...text('vxlanTunnelMacV6', spec, 'vxlanTunnelMACAddrV6'),
+    ...(drain === 'started' || drain === 'empty' ? { drain } : {}),
   };
 }
 

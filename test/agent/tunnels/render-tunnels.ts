@@ -1,6 +1,6 @@
 import t from 'tap';
 import { renderTunnels, tunnelOpenings } from '../../../src/agent/tunnels/index.js';
-import { Address, type TunnelKind } from '../../../src/model/index.js';
+import { Address, Cidr, type TunnelKind } from '../../../src/model/index.js';
 
 const rulesOf = (
   kinds: readonly TunnelKind[],
@@ -30,6 +30,22 @@ t.test('packets are taken from known hosts only', async (t) => {
     'ip protocol 4 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
     'ip protocol 4 meta nfproto ipv4 counter drop comment "IP in IP from an unknown host"',
   ]);
+});
+
+t.test('and from networks of hosts outside the cluster', async (t) => {
+  const { chains } = renderTunnels({
+    ...{ inUse: new Set<TunnelKind>(['vxlan4']), port: 8472, addresses: {} },
+    outsiders: ['192.0.2.7/32', '198.51.100.0/24', 'fd00::/64'].map((text) => Cidr.parse(text)),
+  });
+  const { rules } = chains[0]!;
+  t.same(rules.slice(1), [
+    'udp dport 8472 ip saddr { 192.0.2.7/32, 198.51.100.0/24 } meta mark set meta mark | 0x10000 accept',
+    'udp dport 8472 meta nfproto ipv4 counter drop comment "VXLAN from an unknown host"',
+  ]);
+  t.same(
+    chains[2]?.rules.at(-1),
+    'ip daddr { 192.0.2.7/32, 198.51.100.0/24 } udp dport 8472 notrack',
+  );
 });
 
 t.test('the host’s own firewall is asked to let in what is in use', async (t) => {

@@ -55,6 +55,7 @@ protocol static gateways4 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_10_99_2_3 from calico_bgp {
   neighbor 10.99.2.3 port 179 as 64512;
@@ -218,6 +219,7 @@ function calico_export4_gone_a6dfdeaa(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_2001_db8__1 from calico_bgp {
   neighbor 2001:db8::1 as 64601;
@@ -254,7 +256,7 @@ protocol bgp Node_192_0_2_1_port_1179 from calico_bgp {
   strict bind on;
   allow local as 2;
   graceful restart time 4095;
-  keepalive time 10;
+  keepalive time 10; hold time 90;
   bfd on;
   ipv4 {
     import filter { calico_import4_all_matches_bbd1a540(false); calico_import4_gone_a6dfdeaa(false); calico_from_peer4(); };
@@ -322,6 +324,7 @@ protocol static gateways6 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_2001_db8__9 from calico_bgp {
   neighbor 2001:db8::9 port 179 as 64512;
@@ -433,6 +436,7 @@ protocol static gateways6 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Mesh_172_16_60_216 from calico_bgp {
   neighbor 172.16.60.216 port 179 as 64512;
@@ -573,6 +577,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -734,6 +739,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -895,6 +901,7 @@ function calico_export4_f1_c09bb890(bool same_as) {
 }
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Global_172_16_60_1 from calico_bgp {
   neighbor 172.16.60.1 as 65001;
@@ -932,6 +939,142 @@ protocol bgp Node_172_16_61_9_port_179 from calico_bgp {
 `
 
 exports[`test/agent/bgp/render-bgp.ts > TAP > golden: peers-no-mesh > notes 1`] = `
+
+`
+
+exports[`test/agent/bgp/render-bgp.ts > TAP > golden: plain routes are the agent’s > configuration 1`] = `
+# Written by calico-libnetwork from the objects in the datastore; changes here are lost.
+log "/run/calico/bird.log" 1000000 "/run/calico/bird.log.1" { fatal, bug, error, warning, auth, info, remote };
+timeformat protocol "%H:%M:%S" 72000 "%Y-%m-%d";
+router id 192.0.2.1;
+graceful restart wait 15;
+protocol device { scan time 2; }
+protocol direct { ipv4; ipv6; interface -"cali*", -"docker*", -"br-*", -"veth*", -"tunl*", -"vxlan*", "*"; }
+# ---- IPv4 ----
+filter calico_from_kernel4 {
+  if defined(krt_source) && krt_source = 80 then {
+    if ifname ~ "cali*" then accept; # addresses of workloads: one from another host's block is announced alone
+    reject; # tunnel routes and blackholes of the agent
+  }
+  accept; # routes of the host: next hops are resolved through them
+}
+filter calico_to_kernel4 {
+  if net ~ [ 10.21.0.0/16+ ] then reject; # pools with tunnels: the agent's
+  if source = RTS_STATIC && net ~ [ 10.20.0.0/16+ ] then reject; # own blocks
+  if source = RTS_BGP && net ~ [ 10.20.0.0/16+ ] && bgp_next_hop ~ [ 192.0.2.1, 192.0.2.2 ] then reject; # hosts of this segment: the agent's too
+  if source = RTS_BGP || source = RTS_STATIC then accept;
+  reject;
+}
+function calico_prefer4() {
+  if source != RTS_BGP then bgp_local_pref = 2147482623;
+}
+function calico_to_peer4() {
+  if source = RTS_DEVICE then reject;
+  if source = RTS_INHERIT && (!defined(krt_source) || krt_source != 80) then reject;
+  if net ~ [ ] then reject; # pools with disableBGPExport
+  if net ~ [ 10.20.1.0/26 ] then accept; # own blocks as a whole
+  if source != RTS_BGP && net ~ [ 10.20.1.0/26+ ] then reject;
+  if net ~ [ 10.20.0.0/16+, 10.21.0.0/16+ ] then accept; # borrowed addresses, reflected routes
+  reject;
+}
+function calico_from_peer4() {
+  if net ~ [ 10.20.0.0/16+, 10.21.0.0/16+ ] then accept;
+  reject;
+}
+protocol kernel kernel4 {
+  learn; persist; scan time 2; merge paths on; graceful restart on;
+  ipv4 { import filter calico_from_kernel4; export filter calico_to_kernel4; };
+}
+protocol static blocks4 {
+  ipv4;
+  route 10.20.1.0/26 blackhole;
+}
+protocol static gateways4 {
+  ipv4;
+}
+# ---- IPv6 ----
+filter calico_from_kernel6 {
+  if defined(krt_source) && krt_source = 80 then {
+    if ifname ~ "cali*" then accept; # addresses of workloads: one from another host's block is announced alone
+    reject; # tunnel routes and blackholes of the agent
+  }
+  accept; # routes of the host: next hops are resolved through them
+}
+filter calico_to_kernel6 {
+  if net ~ [ ] then reject; # pools with tunnels: the agent's
+  if source = RTS_STATIC && net ~ [ ] then reject; # own blocks
+  if source = RTS_BGP && net ~ [ ] && bgp_next_hop ~ [ 2001:db8::1, 2001:db8::9 ] then reject; # hosts of this segment: the agent's too
+  if source = RTS_BGP || source = RTS_STATIC then accept;
+  reject;
+}
+function calico_prefer6() {
+  if source != RTS_BGP then bgp_local_pref = 2147482623;
+}
+function calico_to_peer6() {
+  if source = RTS_DEVICE then reject;
+  if source = RTS_INHERIT && (!defined(krt_source) || krt_source != 80) then reject;
+  if net ~ [ ] then reject; # pools with disableBGPExport
+  if net ~ [ ] then accept; # own blocks as a whole
+  if source != RTS_BGP && net ~ [ ] then reject;
+  if net ~ [ ] then accept; # borrowed addresses, reflected routes
+  reject;
+}
+function calico_from_peer6() {
+  if net ~ [ ] then accept;
+  reject;
+}
+protocol kernel kernel6 {
+  learn; persist; scan time 2; merge paths on; graceful restart on;
+  ipv6 { import filter calico_from_kernel6; export filter calico_to_kernel6; };
+}
+protocol static blocks6 {
+  ipv6;
+}
+protocol static gateways6 {
+  ipv6;
+}
+# ---- filters and sessions ----
+template bgp calico_bgp {
+  connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
+}
+protocol bgp Mesh_192_0_2_2 from calico_bgp {
+  neighbor 192.0.2.2 port 179 as 64512;
+  local 192.0.2.1 port 179 as 64512;
+  multihop;
+  passive on;
+  ipv4 {
+    import filter { calico_from_peer4(); };
+    export filter { calico_prefer4(); calico_to_peer4(); };
+    add paths on;
+  };
+}
+protocol bgp Mesh_198_51_100_2 from calico_bgp {
+  neighbor 198.51.100.2 port 179 as 64512;
+  local 192.0.2.1 port 179 as 64512;
+  multihop;
+  passive on;
+  ipv4 {
+    import filter { calico_from_peer4(); };
+    export filter { calico_prefer4(); calico_to_peer4(); };
+    add paths on;
+  };
+}
+protocol bgp Mesh_2001_db8__9 from calico_bgp {
+  neighbor 2001:db8::9 port 179 as 64512;
+  local 2001:db8::1 port 179 as 64512;
+  multihop;
+  passive on;
+  ipv6 {
+    import filter { calico_from_peer6(); };
+    export filter { calico_prefer6(); calico_to_peer6(); };
+    add paths on;
+  };
+}
+
+`
+
+exports[`test/agent/bgp/render-bgp.ts > TAP > golden: plain routes are the agent’s > notes 1`] = `
 
 `
 
@@ -985,6 +1128,7 @@ protocol static gateways4 {
 # ---- filters and sessions ----
 template bgp calico_bgp {
   connect delay time 1; connect retry time 5; error wait time 5, 30; graceful restart on;
+  hold time 90;
 }
 protocol bgp Node_10_99_1_2_port_179 from calico_bgp {
   neighbor 10.99.1.2 port 179 as 64512;

@@ -56,7 +56,7 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
-  chain layout-2 {
+  chain layout-3 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
@@ -78,6 +78,10 @@ table inet calico-libnetwork {
   chain to-wl {
     oifname vmap @to-wl
     counter drop comment "unknown workload interface"
+  }
+  chain encapsulated {
+    udp dport 4790 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -481,7 +485,7 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-2 {
+  chain layout-3 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
@@ -503,6 +507,10 @@ table inet calico-libnetwork {
   chain to-wl {
     oifname vmap @to-wl
     counter drop comment "unknown workload interface"
+  }
+  chain encapsulated {
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -549,8 +557,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump pro-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -636,8 +643,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump to-c9e9aee524f0c2da
     meta mark & 0x10000 != 0 return
     jump to-d6285609db15fa9f
@@ -701,8 +707,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump pro-net2
     meta mark & 0x10000 != 0 return
     jump pro-rich
@@ -838,7 +843,7 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-2 {
+  chain layout-3 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
@@ -860,6 +865,10 @@ table inet calico-libnetwork {
   chain to-wl {
     oifname vmap @to-wl
     counter drop comment "unknown workload interface"
+  }
+  chain encapsulated {
+    udp dport 4789 counter drop comment "VXLAN from a container"
+    meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -904,8 +913,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump pro-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -989,8 +997,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump to-c9e9aee524f0c2da
     meta mark & 0x10000 != 0 return
     jump to-d6285609db15fa9f
@@ -1052,8 +1059,7 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    udp dport 4789 counter drop comment "VXLAN from a container"
-    meta l4proto 4 counter drop comment "IP in IP from a container"
+    jump encapsulated
     jump pro-net2
     meta mark & 0x10000 != 0 return
     jump pro-rich
