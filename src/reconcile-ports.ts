@@ -166,7 +166,7 @@ async function free(
   if (handle === undefined) {
     if (endpointId === undefined || plugin.book.get(endpointId)?.revision !== candidate.revision)
       return 'changed';
-    await endpoints.delete(endpointId);
+    await endpoints.delete(endpointId, signal);
     return 'freed';
   }
   const [first, ...rest] = candidate.addresses;
