@@ -58,6 +58,14 @@ export class Networks {
     }
   }
 
+  /** PoolIDs of the networks of all hosts as stored now; undefined when one of the records cannot be understood. */
+  async poolIds(options: CallOptions): Promise<ReadonlySet<string> | undefined> {
+    const { entries } = await this.#options.store.list(networkRecordPrefix, options);
+    const networks = entries.map(({ key, value }) => this.#tryDecode(key, value));
+    if (networks.includes(undefined)) return undefined;
+    return new Set(networks.flatMap((network) => network?.poolIds ?? []));
+  }
+
   /** A record that cannot be understood is left alone and said. */
   #tryDecode(key: string, value: string): Network | undefined {
     try {
