@@ -1,5 +1,5 @@
 import { orAbort } from '../base/index.js';
-import type { Address } from '../model/index.js';
+import { hostInterfaceName, type Address } from '../model/index.js';
 
 interface Creation {
   readonly id: string;
@@ -34,10 +34,16 @@ export class Creations {
   async ended(id: string, addresses: readonly Address[], signal: AbortSignal): Promise<void> {
     for (;;) {
       const other =
-        this.#running.get(id) ?? addresses.flatMap((address) => this.holding(address) ?? [])[0];
+        this.#running.get(id) ??
+        this.#withInterface(hostInterfaceName(id)) ??
+        addresses.flatMap((address) => this.holding(address) ?? [])[0];
       if (other === undefined) return;
       await orAbort(other.ended, signal, 'the creation of another endpoint with the same address');
     }
+  }
+
+  #withInterface(name: string): Creation | undefined {
+    return [...this.#running.values()].find(({ id }) => hostInterfaceName(id) === name);
   }
 
   /** The endpoint that is being made with this address. */
