@@ -25,7 +25,7 @@ export async function performPending(
       return;
     case 'delete-endpoint': {
       const id = required(work, 'endpointId');
-      if (plugin.book.get(id) !== undefined) await endpoints.delete(id);
+      if (plugin.book.get(id) !== undefined) await endpoints.delete(id, signal);
       else
         await endpoints.deleteStored(
           resourceKey('workloadendpoints', workloadEndpointName(where.node, id), where.namespace),

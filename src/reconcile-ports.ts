@@ -75,7 +75,34 @@ async function candidates(
       interfaceName: endpoint.interfaceName,
       kept: false,
     }));
-  return [...byHandle.values(), ...alone, ...networkCandidates(plugin, node, hostUuid)];
+  return [
+    ...byHandle.values(),
+    ...alone,
+    ...networkCandidates(plugin, node, hostUuid),
+    ...(await poolCandidates(plugin, node, hostUuid, signal)),
+  ];
+}
+
+/**
+ * Gateway and auxiliary addresses of pool requests that no stored network took. Docker lists those of its networks, so
+ * one whose record is gone keeps them. A record that cannot be read may be of any network: then there is none.
+ */
+async function poolCandidates(
+  plugin: PluginCore,
+  node: string,
+  hostUuid: string,
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  const inUse = await plugin.driver.networks.poolIds({ signal });
+  if (inUse === undefined) return [];
+  const found = await plugin.ipam.allocator.poolAddresses(inUse, { signal });
+  return found.map(({ poolId, handle, handleRevision, addresses, claimedAt }) => ({
+    id: `pool request ${poolId}`,
+    ...{ node, hostUuid, poolId, handle, addresses },
+    revision: handleRevision,
+    ...(claimedAt === undefined ? {} : { claimedAt }),
+    kept: false,
+  }));
 }
 
 /** A network's record names the node alone; whoever holds the node's name answers for it. */
@@ -154,7 +181,7 @@ async function free(
 ): Promise<Freed> {
   const { allocator } = plugin.ipam;
   const { endpoints } = plugin.driver;
-  const { handle, endpointId, networkId } = candidate;
+  const { handle, endpointId, networkId, poolId } = candidate;
   if (networkId !== undefined) {
     const known = plugin.driver.networks
       .own()
@@ -166,19 +193,19 @@ async function free(
   if (handle === undefined) {
     if (endpointId === undefined || plugin.book.get(endpointId)?.revision !== candidate.revision)
       return 'changed';
-    await endpoints.delete(endpointId);
+    await endpoints.delete(endpointId, signal);
     return 'freed';
   }
   const [first, ...rest] = candidate.addresses;
   if (first === undefined) return 'absent';
   // The first release compares the revision that was judged, and gives the handle a new one.
-  const outcome = await allocator.release(first, undefined, {
+  const outcome = await allocator.release(first, poolId, {
     signal,
     onlyHandle: handle,
     onlyRevision: candidate.revision,
   });
   if (outcome !== 'released') return outcome === 'already-free' ? 'absent' : 'changed';
   for (const address of rest)
-    await allocator.release(address, undefined, { signal, onlyHandle: handle });
+    await allocator.release(address, poolId, { signal, onlyHandle: handle });
   return 'freed';
 }

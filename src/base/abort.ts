@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from './fault.js';
 
@@ -32,10 +33,16 @@ function openDeadline(ms: number, parents: readonly (AbortSignal | undefined)[])
       break;
     }
     const follow = (): void => fire(parent.reason);
+    allowMany(parent);
     parent.addEventListener('abort', follow, { once: true });
     unfollow.push(() => parent.removeEventListener('abort', follow));
   }
   return { signal: controller.signal, end };
+}
+
+/** Calls in flight may be many; each takes its listener away again. Node would warn of a leak from the eleventh on. */
+function allowMany(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
 }
 
 /** A signal that fires after `ms`, or when any of the others does. For work that is rare: see `within`. */
@@ -89,6 +96,7 @@ export async function orAbort<T>(
   let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     const onAbort = (): void => reject(abortFault(signal, what));
+    allowMany(signal);
     signal.addEventListener('abort', onAbort, { once: true });
     stop = () => signal.removeEventListener('abort', onAbort);
   });

@@ -18,7 +18,12 @@ export interface DockerNetwork {
   readonly internal: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
-  readonly subnets: readonly { readonly subnet: string; readonly gateway: string }[];
+  readonly subnets: readonly {
+    readonly subnet: string;
+    readonly gateway: string;
+    /** `--aux-address`. */
+    readonly auxiliary: readonly string[];
+  }[];
 }
 
 /** One endpoint of a container, as `GET /containers/json` tells it. */
@@ -70,6 +75,7 @@ export function readNetworks(body: unknown): DockerNetwork[] {
       subnets: objectsOf(ipam['Config']).map((config) => ({
         subnet: textOf(config['Subnet']),
         gateway: textOf(config['Gateway']),
+        auxiliary: Object.values(textsOf(config['AuxiliaryAddresses'])),
       })),
     };
   });

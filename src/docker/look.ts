@@ -7,7 +7,7 @@ export interface DockerLook {
   /** Of whatever driver: one of ours may be listed under an older name of the driver. */
   readonly networkIds: ReadonlySet<string>;
   readonly endpointIds: ReadonlySet<string>;
-  /** Addresses in use on our networks, as Docker prints them. */
+  /** Addresses in use on our networks, as Docker prints them; gateways and auxiliary addresses among them. */
   readonly addresses: ReadonlySet<string>;
 }
 
@@ -20,7 +20,8 @@ export async function lookAt(
   isOurs: (network: DockerNetwork) => boolean,
 ): Promise<DockerLook> {
   const networks = await engine.networks();
-  const ours = networks.filter(isOurs).map(({ id }) => id);
+  const own = networks.filter(isOurs);
+  const ours = own.map(({ id }) => id);
   const endpointIds = new Set<string>();
   const addresses = new Set<string>();
   const add = (entry: {
@@ -30,6 +31,9 @@ export async function lookAt(
     if (entry.endpointId !== '') endpointIds.add(entry.endpointId);
     for (const address of entry.addresses) addresses.add(address);
   };
+  for (const { gateway, auxiliary } of own.flatMap(({ subnets }) => subnets))
+    for (const text of [gateway, ...auxiliary])
+      if (text !== '') addresses.add(text.split('/', 1)[0] ?? '');
   for (const endpoint of await engine.endpoints(ours)) add(endpoint);
   for (const id of ours) for (const entry of (await engine.attachments(id)) ?? []) add(entry);
   return {

@@ -1,6 +1,6 @@
 import { Fault, orAbort, sleep } from '../base/index.js';
 import { hostInterfaceName, peerInterfaceName, type Address } from '../model/index.js';
-import { discardEndpoint, type EndpointsContext } from './context.js';
+import { discardEndpoint, isReplaced, type EndpointsContext } from './context.js';
 import type { EndpointRecord, StrayEndpoint } from './endpoint-book.js';
 
 /** How long a container's interface may take to vanish after its death. */
@@ -86,6 +86,10 @@ function describe({ id, endpoint }: EndpointRecord): string {
 
 /** Routes and policy go first. The object is read, because others may have changed or removed it since. */
 export async function evict(context: EndpointsContext, record: EndpointRecord): Promise<Eviction> {
+  if (isReplaced(context, record))
+    throw new Fault('conflict', `endpoint ${record.id.slice(0, 12)} was made anew meanwhile`, {
+      reason: 'endpoint-changed',
+    });
   await context.programmer.withdraw(record.id);
   const entry = await context.store.get(record.key);
   const compares = [{ key: record.key, revision: entry?.revision ?? 0n }];

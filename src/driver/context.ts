@@ -1,4 +1,4 @@
-import { Fault, type Clock, type Log } from '../base/index.js';
+import { Fault, messageOf, type Clock, type Log } from '../base/index.js';
 import { ConflictFault, type Entry, type Store } from '../datastore/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Creations } from './creations.js';
@@ -46,10 +46,25 @@ export function endpointConflict(current: ReadonlyMap<string, Entry | undefined>
   return new ConflictFault('the endpoint was changed by somebody else meanwhile', current);
 }
 
-/** An endpoint that gave way: its record and interface go. */
-export function discardEndpoint({ book, veths }: EndpointsContext, record: EndpointRecord): void {
+/** An endpoint that gave way: its record and interface go, and what a Join made of it meanwhile. */
+export function discardEndpoint(context: EndpointsContext, record: EndpointRecord): void {
+  const { book, veths, programmer, log } = context;
+  if (isReplaced(context, record)) return;
   if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
   book.remove(record.id);
+  programmer.withdraw(record.id).catch((error: unknown) => {
+    // The agent no longer wants them and goes on trying.
+    log.warn(
+      { EndpointID: record.id, error: messageOf(error) },
+      'routes or policy of a removed endpoint are still there',
+    );
+  });
+}
+
+/** The endpoint that was looked at has gone, and one of the same ID was made since. */
+export function isReplaced({ book }: EndpointsContext, record: EndpointRecord): boolean {
+  const now = book.get(record.id);
+  return now !== undefined && now.interfaceIndex !== record.interfaceIndex;
 }
 
 /**

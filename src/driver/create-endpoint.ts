@@ -134,7 +134,10 @@ async function store(
   const text = encodeWorkloadEndpoint(endpoint, { ...identity, annotations });
   let { leases } = plan;
   const revision = await retryOnConflict(ATTEMPTS, async (attempt, current) => {
-    if (current !== undefined) context.profiles.absorb(profile.name, current);
+    if (current !== undefined) {
+      context.profiles.absorb(profile.name, current);
+      context.networks.absorb(plan.network.networkId, current);
+    }
     if (attempt > 1) {
       // DeleteNetwork may be what was in the way.
       await context.networks.require(plan.network.networkId, { signal });
@@ -144,6 +147,7 @@ async function store(
       key,
       text,
       id,
+      networkId: plan.network.networkId,
       leases,
       profile,
       identity,
@@ -204,6 +208,7 @@ async function transactionOf(
     readonly key: string;
     readonly text: string;
     readonly id: string;
+    readonly networkId: string;
     readonly leases: readonly AddressLease[];
     readonly profile: Profile;
     readonly identity: Identity;
@@ -225,6 +230,8 @@ async function transactionOf(
     { key: parts.key, revision: context.book.get(id)?.revision ?? 0n },
     ...[...handles].map(([key, { handleRevision: revision }]) => ({ key, revision })),
     ...profile.compares,
+    // A profile that is made after the end of its network would stay for ever.
+    ...(profile.writes.length > 0 ? context.networks.compares(parts.networkId) : []),
     ...evictions.flatMap((eviction) => eviction.compares),
   ];
   const writes = [

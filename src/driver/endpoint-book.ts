@@ -51,6 +51,7 @@ interface BootRecord {
 export class EndpointBook {
   readonly #byId = new Map<string, EndpointRecord>();
   readonly #byAddress = new Map<string, string>();
+  readonly #byInterface = new Map<string, string>();
   readonly #bySandbox = new Map<string, Set<string>>();
   readonly #strays = new Map<string, StrayEndpoint>();
   readonly #files: RecordJournal;
@@ -74,6 +75,11 @@ export class EndpointBook {
     return id === undefined ? undefined : this.#byId.get(id);
   }
 
+  /** The endpoint that has the host interface of this name. */
+  withInterface(name: string): EndpointRecord | undefined {
+    return this.#byId.get(this.#byInterface.get(name) ?? '');
+  }
+
   /** Endpoints of one container. */
   inSandbox(sandboxKey: string): readonly EndpointRecord[] {
     const ids = this.#bySandbox.get(sandboxKey) ?? [];
@@ -83,6 +89,7 @@ export class EndpointBook {
   put(record: EndpointRecord): void {
     this.#unlink(this.#byId.get(record.id));
     this.#byId.set(record.id, record);
+    this.#byInterface.set(record.endpoint.interfaceName, record.id);
     for (const address of record.endpoint.addresses)
       this.#byAddress.set(address.toString(), record.id);
     if (record.sandboxKey === '') return;
@@ -180,6 +187,8 @@ export class EndpointBook {
 
   #unlink(record: EndpointRecord | undefined): void {
     if (record === undefined) return;
+    const { interfaceName } = record.endpoint;
+    if (this.#byInterface.get(interfaceName) === record.id) this.#byInterface.delete(interfaceName);
     for (const address of record.endpoint.addresses) {
       if (this.#byAddress.get(address.toString()) === record.id)
         this.#byAddress.delete(address.toString());

@@ -30,7 +30,10 @@ export async function shareGround(
   signal?: AbortSignal,
 ): Promise<void> {
   const { book, programmer, log } = context;
-  for (const member of book.inSandbox(sandboxKey)) {
+  for (const { id } of book.inSandbox(sandboxKey)) {
+    // As it is now: while another one was programmed it may have left, or gone.
+    const member = book.get(id);
+    if (member === undefined || member.going || member.sandboxKey !== sandboxKey) continue;
     const local = asProgrammed(context, member);
     if (local.profiles.join() === member.endpoint.profiles.join()) continue;
     await programmer.program(local, signal);

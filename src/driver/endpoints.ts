@@ -8,7 +8,7 @@ import {
 } from '../model/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
-import { endpointConflict, type EndpointsContext } from './context.js';
+import { endpointConflict, isReplaced, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
   nameLearnt,
@@ -79,7 +79,9 @@ export class Endpoints {
     const record = book.get(endpointId);
     if (record === undefined) return;
     if (record.interfaceIndex > 0) await veths.down(record.interfaceIndex);
-    const left = { ...record, sandboxKey: '', slot: 0, subnets: [], routed: [] };
+    const still = book.get(endpointId);
+    if (still === undefined || isReplaced(this.context, record)) return;
+    const left = { ...still, sandboxKey: '', slot: 0, subnets: [], routed: [] };
     // Not on file: the deletion that follows removes it, and until then the next start may take it for joined.
     book.put(left);
     if (record.sandboxKey !== '') await shareGround(this.context, record.sandboxKey);
@@ -87,9 +89,15 @@ export class Endpoints {
 
   /**
    * Policy goes at once, the pair is marked, then one commit. Carries on past a failure of one step; throws
-   * when the store could not be told.
+   * when the store could not be told. Waits for the creation of the same endpoint, which would come after it.
    */
-  async delete(endpointId: string): Promise<void> {
+  async delete(endpointId: string, signal: AbortSignal): Promise<void> {
+    const { creations } = this.context;
+    await creations.ended(endpointId, [], signal);
+    await creations.run(endpointId, [], () => this.#delete(endpointId));
+  }
+
+  async #delete(endpointId: string): Promise<void> {
     const { book, programmer, veths, log } = this.context;
     const stray = book.stray(endpointId);
     if (stray !== undefined) buryStray(this.context, stray);

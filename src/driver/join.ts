@@ -42,18 +42,10 @@ export async function join(
   body: JoinBody,
   signal: AbortSignal,
 ): Promise<JoinAnswer> {
-  const record = context.book.get(body.EndpointID);
-  if (record === undefined || record.going) {
-    throw new Fault(
-      'not-found',
-      `endpoint ${body.EndpointID.slice(0, 12)} does not exist on this host; start the container again`,
-      {
-        reason: 'unknown-endpoint',
-      },
-    );
-  }
-  requireNetwork(record, body.NetworkID);
+  requireNetwork(requireEndpoint(context, body.EndpointID), body.NetworkID);
   const network = await context.networks.require(body.NetworkID, { signal });
+  // Again: it may have been deleted meanwhile, and from here to the agent nothing is waited for.
+  const record = requireEndpoint(context, body.EndpointID);
   const joined =
     record.sandboxKey === body.SandboxKey && record.slot > 0
       ? record
@@ -66,6 +58,16 @@ export async function join(
     await addGateway6(context, joined);
   }
   return joinAnswer(context, joined, network);
+}
+
+function requireEndpoint({ book }: EndpointsContext, id: string): EndpointRecord {
+  const record = book.get(id);
+  if (record !== undefined && !record.going) return record;
+  throw new Fault(
+    'not-found',
+    `endpoint ${id.slice(0, 12)} does not exist on this host; start the container again`,
+    { reason: 'unknown-endpoint' },
+  );
 }
 
 /** The container's IPv6 gateway lives on its host end; a repeated Join finds it there. */

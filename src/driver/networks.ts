@@ -5,10 +5,12 @@ import {
   networkRecordPrefix,
   retryOnConflict,
   type CallOptions,
+  type Compare,
+  type Entry,
   type Store,
   type Transaction,
 } from '../datastore/index.js';
-import { Cidr } from '../model/index.js';
+import { networkOf } from './new-network.js';
 import {
   clusterIdOf,
   decodeNetwork,
@@ -17,7 +19,6 @@ import {
   type Network,
   type StoredNetwork,
 } from './network-record.js';
-import { otherIpam, readNetworkOptions } from './options.js';
 import type { PoolRequests } from './ports.js';
 import { type ProfileBook } from './profile-book.js';
 import { commitOrSettle } from './settle.js';
@@ -55,6 +56,14 @@ export class Networks {
       if (network.hosts[node] === undefined) continue;
       this.#known.set(network.networkId, { network, revision, text: value });
     }
+  }
+
+  /** PoolIDs of the networks of all hosts as stored now; undefined when one of the records cannot be understood. */
+  async poolIds(options: CallOptions): Promise<ReadonlySet<string> | undefined> {
+    const { entries } = await this.#options.store.list(networkRecordPrefix, options);
+    const networks = entries.map(({ key, value }) => this.#tryDecode(key, value));
+    if (networks.includes(undefined)) return undefined;
+    return new Set(networks.flatMap((network) => network?.poolIds ?? []));
   }
 
   /** A record that cannot be understood is left alone and said. */
@@ -105,13 +114,30 @@ export class Networks {
     );
   }
 
+  /** What a commit compares that may not come after the end of the network; `conflict` when that was a moment ago. */
+  compares(networkId: string): readonly Compare[] {
+    const known = this.#known.get(networkId);
+    if (known === undefined)
+      throw new Fault('conflict', `network ${networkId.slice(0, 12)} was deleted meanwhile`);
+    return [{ key: networkRecordKey(known.network.clusterId), revision: known.revision }];
+  }
+
+  /** What a failed commit with `compares` read: the record was changed, or is gone and then not known any more. */
+  absorb(networkId: string, current: ReadonlyMap<string, Entry | undefined>): void {
+    const key = networkRecordKey(clusterIdOf(networkId));
+    const known = this.#known.get(networkId);
+    if (known === undefined || !current.has(key)) return;
+    const entry = current.get(key);
+    if (entry?.revision !== known.revision) this.#known.delete(networkId);
+  }
+
   async create(body: CreateNetworkBody, options: CallOptions): Promise<void> {
     const existing = await this.find(body.NetworkID, options);
     if (existing !== undefined) {
       await this.#joinHost(existing, options);
       return;
     }
-    const network = this.#networkOf(body);
+    const network = networkOf(body, this.#options);
     const text = encodeNetwork(network);
     const key = networkRecordKey(network.clusterId);
     const transaction: Transaction = {
@@ -151,31 +177,6 @@ export class Networks {
 
   nameOf(networkId: string): string | undefined {
     return this.#known.get(networkId)?.network.name || undefined;
-  }
-
-  #networkOf(body: CreateNetworkBody): Network {
-    const { node, names, pools } = this.#options;
-    const data = [...(body.IPv4Data ?? []), ...(body.IPv6Data ?? [])];
-    for (const { AddressSpace: space } of data) {
-      if (space !== 'CalicoLocalAddressSpace' && space !== 'CalicoGlobalAddressSpace')
-        throw otherIpam(names, space);
-    }
-    const { internal, generic } = readNetworkOptions(body.Options ?? {});
-    const asked = data.flatMap(({ Pool: pool }) => (typeof pool === 'string' ? [{ pool }] : []));
-    const adopted = pools.adopt(asked);
-    const automatic = adopted.filter((pool) => pool.automatic).map(({ family }) => family);
-    const given = asked.map(({ pool }) => Cidr.parse(pool)).filter(({ prefix }) => prefix > 0);
-    return {
-      clusterId: clusterIdOf(body.NetworkID),
-      networkId: body.NetworkID,
-      name: '',
-      internal,
-      options: generic,
-      subnets: given.filter(({ family }) => !automatic.includes(family)),
-      automatic: automatic.length > 0 || given.length > 0 ? automatic : [4],
-      poolIds: adopted.map(({ poolId }) => poolId),
-      hosts: { [node]: body.NetworkID },
-    };
   }
 
   /** The inventory learnt the name: one background commit. */

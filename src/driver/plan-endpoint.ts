@@ -39,6 +39,7 @@ export async function planEndpoint(
   signal: AbortSignal,
 ): Promise<EndpointPlan> {
   const network = await context.networks.require(body.NetworkID, { signal });
+  refuseSameInterface(context, body.EndpointID);
   const addresses = addressesOf(body);
   const given = (body.Interface?.MacAddress ?? '').toLowerCase();
   const mac = given === '' ? randomMac() : checkedMac(given);
@@ -66,6 +67,17 @@ export async function planEndpoint(
   };
   const profile = automaticProfile(name, network.internal);
   return { network, leases, mac, profile, provisional, endpoint };
+}
+
+/** Interfaces are named by the first digits of the ID: making a second one would take the first one's away. */
+function refuseSameInterface({ book }: EndpointsContext, id: string): void {
+  const other = book.withInterface(hostInterfaceName(id));
+  if (other === undefined || other.id === id) return;
+  throw new Fault(
+    'exists',
+    `endpoint ${other.id.slice(0, 20)} has the interface ${hostInterfaceName(id)} already; start the container again`,
+    { reason: 'interface-taken' },
+  );
 }
 
 function addressTexts({ Interface: wanted }: CreateEndpointBody): string[] {

@@ -189,7 +189,8 @@ async function deleteEndpoint(
     boundMs: options.deleteTimeoutMs,
     signal,
     log: options.log,
-    work: async (bounded) => (await options.core(bounded)).endpoints.delete(body.EndpointID),
+    work: async (bounded) =>
+      (await options.core(bounded)).endpoints.delete(body.EndpointID, bounded),
     defer: () => options.pending.record('delete-endpoint', { endpointId: body.EndpointID }),
   });
   return {};

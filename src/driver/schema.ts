@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 
 /** Bodies of NetworkDriver calls (plugin protocol §2.1). Go sends nil maps and slices as null; new engines add members. */
 const Id = Type.String({ minLength: 1, maxLength: 128, pattern: '^[0-9A-Za-z_.-]+$' });
+/** Part of it becomes the name of an interface, which goes into rules and paths. */
+const InterfaceId = Type.String({ minLength: 1, maxLength: 128, pattern: '^[0-9A-Za-z_-]+$' });
 const Text = Type.String({ maxLength: 4096 });
 const orNull = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
@@ -31,7 +33,7 @@ export type EndpointBody = Type.Static<typeof EndpointBody>;
 
 export const CreateEndpointBody = Type.Object({
   NetworkID: Id,
-  EndpointID: Id,
+  EndpointID: InterfaceId,
   Interface: orNull(
     Type.Object({ Address: orNull(Text), AddressIPv6: orNull(Text), MacAddress: orNull(Text) }),
   ),

@@ -30,9 +30,12 @@ export async function unusedProfile(
   );
   const untouched = names.flatMap((name) => {
     const entry = entries.get(parts.profiles.keyOf(name));
+    // Of either kind: a creation that began before the network was made anew may have written the other one.
     const ours =
       entry !== undefined &&
-      parts.profiles.isUntouched(entry, automaticProfile(name, network.internal));
+      [true, false].some((internal) =>
+        parts.profiles.isUntouched(entry, automaticProfile(name, internal)),
+      );
     return ours ? [{ name, entry }] : [];
   });
   for (const { name } of untouched) parts.profiles.forget(name);

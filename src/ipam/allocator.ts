@@ -18,6 +18,7 @@ import {
   type AddressLease,
   type OwnAddress,
 } from './own-addresses.js';
+import { listPoolAddresses, type PoolAddresses } from './pool-addresses.js';
 import type { ForgottenRelease } from './ports.js';
 import { TunnelAddresses } from './tunnel-addresses.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
@@ -145,8 +146,7 @@ export class Allocator {
     }
     if (sibling !== undefined) return sibling.handle;
     const random = this.#options.random ?? (() => randomBytes(16));
-    const handle = endpointHandle(this.#options.host.node, random().toString('hex'));
-    return handle;
+    return endpointHandle(this.#options.host.node, random().toString('hex'));
   }
 
   /** Docker releases nothing when the second family fails (plugin protocol §0.13). */
@@ -184,8 +184,8 @@ export class Allocator {
     return outcome;
   }
 
-  async releasePool(poolId: string, options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#releaser.releasePool(poolId, options);
+  releasePool(poolId: string, options: { readonly signal: AbortSignal }): Promise<void> {
+    return this.#releaser.releasePool(poolId, options);
   }
 
   /** Who holds an address for a container of this host: from memory, after a restart from the store. */
@@ -235,6 +235,13 @@ export class Allocator {
   /** Addresses of this very host that containers have or had: for the look for leftovers. */
   ownAddresses(options: CallOptions): Promise<readonly OwnAddress[]> {
     return listOwnAddresses(this.#blocks.all, this.#handles, this.#options.host, options);
+  }
+
+  /** Gateway and auxiliary addresses of this very host, of pool requests that are not among these. */
+  poolAddresses(inUse: ReadonlySet<string>, options: CallOptions): Promise<PoolAddresses[]> {
+    const { store, host } = this.#options;
+    const parts = { store, host, blocks: this.#blocks, handles: this.#handles };
+    return listPoolAddresses(parts, inUse, options);
   }
 
   get counts(): { readonly leases: number; readonly blocks: number } {

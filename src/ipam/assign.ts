@@ -153,8 +153,15 @@ export class Assigner {
     if (survey === 'found') return 'try-again';
     const borrowed = config.strictAffinity ? undefined : await this.#borrow(survey, request);
     if (borrowed !== undefined) return borrowed;
-    this.#foundFull.set(search, this.#deps.clock.monotonic() + FULL_MS);
+    this.#rememberFull(search);
     throw this.#exhausted(request, owned, 'no block is free', limit);
+  }
+
+  /** What is no longer believed goes: pools and ranges come and go, and their names with them. */
+  #rememberFull(search: string): void {
+    const now = this.#deps.clock.monotonic();
+    for (const [other, until] of this.#foundFull) if (until <= now) this.#foundFull.delete(other);
+    this.#foundFull.set(search, now + FULL_MS);
   }
 
   #hasRoom(request: PoolsRequest): boolean {

@@ -24,6 +24,9 @@ export interface CachedBlock {
 const NO_AFFINITY = { state: 'pending', revision: 0n } as const;
 const CHUNK = 64;
 
+const isNobodys = ({ revision, affinity }: CachedBlock): boolean =>
+  revision === 0n && affinity.revision === 0n;
+
 /**
  * The blocks that this host owns or has an address in. There is no watch on blocks: every write compares
  * the revision, and a failed compare brings the newer block (architecture §3).
@@ -124,6 +127,8 @@ export class BlockCache {
     const record = this.#decode(cidr, current);
     const known = this.#blocks.get(cidr.toString());
     if (from === 'read' && known !== undefined && known.revision > (record?.revision ?? 0n)) return;
+    // A block that does not exist is made by a claim, and not because somebody asked for it.
+    if (from === 'read' && known === undefined && record !== undefined && isNobodys(record)) return;
     if (record === undefined) this.#blocks.delete(cidr.toString());
     else this.#blocks.set(cidr.toString(), record);
   }

@@ -37,6 +37,11 @@ export class HandleBook {
     else this.#known.set(handle, { revision: entry.revision, blocks: decodeHandle(entry.value) });
   }
 
+  /** What a list brought, unless something newer is known. */
+  refresh(handle: string, entry: Entry): void {
+    if (this.revisionOf(handle) < entry.revision) this.absorb(handle, entry);
+  }
+
   revisionOf(handle: string): bigint {
     return this.#known.get(handle)?.revision ?? 0n;
   }

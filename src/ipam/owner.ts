@@ -13,6 +13,8 @@ const POOL_HANDLE = 'docker-pool.';
 
 export const endpointHandle = (node: string, random: string): string => `docker.${node}.${random}`;
 export const poolHandle = (poolId: string): string => `${POOL_HANDLE}${poolId}`;
+/** Begins every handle of gateway and auxiliary addresses. */
+export const poolHandlePrefix = POOL_HANDLE;
 export const isPoolHandle = (handle: string | undefined): boolean =>
   handle?.startsWith(POOL_HANDLE) === true;
 export const isEndpointHandle = (handle: string | undefined): boolean =>

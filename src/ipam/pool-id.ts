@@ -19,7 +19,8 @@ export interface PoolId {
 
 const AUTO = 'auto';
 /** `any` instead of `v` says that no pool was named: a pool may itself be called "auto". */
-const OWN_FORM = /^(.+)\.(v|any)([46])(?:-([0-9a-f]+)-(\d{1,3}))?\.([0-9a-f]{12})$/;
+const OWN_FORM =
+  /^(?:([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)\.(v)|auto\.(any))([46])(?:-([0-9a-f]+)-(\d{1,3}))?\.([0-9a-f]{12})$/;
 
 export function makePoolId(
   parts: {
@@ -53,11 +54,11 @@ export function parsePoolId(text: string): PoolId {
   const match = OWN_FORM.exec(text);
   if (match === null)
     return { text, poolName: text, family: undefined, range: undefined, own: false };
-  const [, name = '', kind, version, base, prefix] = match;
+  const [, name, , any, version, base, prefix] = match;
   const family: Family = version === '4' ? 4 : 6;
   const range =
     base === undefined
       ? undefined
       : Cidr.of(Address.fromValue(family, BigInt(`0x${base}`)), Number(prefix));
-  return { text, poolName: kind === 'any' ? undefined : name, family, range, own: true };
+  return { text, poolName: any === undefined ? name : undefined, family, range, own: true };
 }

@@ -53,7 +53,7 @@ export function candidatePools(
   poolId: PoolId,
   family: Family,
 ): Versioned<IpPool>[] {
-  if (poolId.poolName !== undefined) return [namedPool(catalog, poolId.poolName)];
+  if (poolId.poolName !== undefined) return [namedPool(catalog, poolId.poolName, poolId.family)];
   const node = requireNode(catalog);
   const chosen = catalog.pools.filter(
     ({ value }) =>
@@ -70,8 +70,16 @@ export function candidatePools(
   );
 }
 
-export function namedPool(catalog: Catalog, name: string): Versioned<IpPool> {
+/** `family` undefined: whichever it has. */
+function namedPool(catalog: Catalog, name: string, family: Family | undefined): Versioned<IpPool> {
   const pool = catalog.pool(name);
+  if (pool !== undefined && family !== undefined && pool.value.cidr.family !== family) {
+    throw new Fault(
+      'not-found',
+      `IP pool ${name} (${pool.value.cidr}) has no IPv${family} addresses any more; ${describePools(catalog.pools)}`,
+      { reason: 'wrong-family' },
+    );
+  }
   if (pool === undefined) {
     throw new Fault(
       'not-found',

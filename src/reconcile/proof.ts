@@ -59,6 +59,8 @@ export interface Candidate {
   readonly interfaceName?: string;
   /** Docker's NetworkID, of a network. */
   readonly networkId?: string;
+  /** Docker's PoolID, of a network's gateway and auxiliary addresses. */
+  readonly poolId?: string;
   /** Milliseconds since the epoch; undefined when nobody wrote it down. */
   readonly claimedAt?: number;
   readonly kept: boolean;
@@ -113,7 +115,7 @@ export type Verdict =
 
 const FIRST_MINUTE = 60_000;
 
-/** `docker.<node>.<128 random bits>`: the only handles that are ever freed without being asked for. */
+/** `docker.<node>.<128 random bits>`: the handles of endpoints that are freed without being asked for. */
 export function isOwnHandle(handle: string, node: string): boolean {
   const prefix = `docker.${node}.`;
   return handle.startsWith(prefix) && /^[0-9a-f]{32}$/.test(handle.slice(prefix.length));
@@ -140,10 +142,11 @@ export function judge(
 const no = (reason: NotYet, message: string): Verdict => ({ free: false, reason, message });
 
 function ownership(candidate: Candidate, evidence: Evidence): Verdict | undefined {
-  const { id, handle, node, hostUuid } = candidate;
+  const { id, handle, node, hostUuid, poolId } = candidate;
   if (evidence.reclaim === 'off')
     return no('reclaim-off', `${id}: nothing is freed while reclaim is off`);
-  if (handle !== undefined && !isOwnHandle(handle, evidence.node)) {
+  const isPools = poolId !== undefined && handle === `docker-pool.${poolId}`;
+  if (handle !== undefined && !isPools && !isOwnHandle(handle, evidence.node)) {
     return no(
       'not-ours',
       `${id}: its handle ${handle} is not one of endpoints of node ${evidence.node}`,

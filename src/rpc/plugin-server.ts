@@ -58,6 +58,10 @@ export function createPluginServer(options: PluginServerOptions): PluginServer {
     keepAliveTimeout: 0,
     requestTimeout: 0,
     exposeHeadRoutes: false,
+    // A path that cannot be decoded never reaches the error handler.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      void send(reply, protocolErrorReply(400, messageOf(error)));
+    },
     serverFactory: (handler) => {
       // No idle limit: a close that crosses a request makes Docker repeat it with an empty body.
       httpServer = createServer({ keepAliveTimeout: 0, requireHostHeader: false }, handler);

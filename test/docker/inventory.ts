@@ -89,7 +89,7 @@ t.test('networks of our drivers and their endpoints are known after the first li
     id: 'n1',
     internal: false,
     labels: { a: 'b' },
-    subnets: [{ subnet: '10.77.0.0/24', gateway: '' }],
+    subnets: [{ subnet: '10.77.0.0/24', gateway: '', auxiliary: [] }],
   });
   t.equal(inventory.nameOf('n1'), 'Net_One');
   t.equal(inventory.nameOf('n4'), undefined);

@@ -78,3 +78,12 @@ t.test('what is no JSON, no object or too much', async (t) => {
   for (const payload of ['{"a":', 'x', 'null', '[]', '7', '', ' \n'])
     t.equal((await client.bytes('X.Echo', payload)).status, 400, JSON.stringify(payload));
 });
+
+t.test('a path that cannot be decoded has an error that Docker reads', async (t) => {
+  const client = await start(t);
+  for (const path of ['%ZZ%', 'a%E0%A4%A', '%']) {
+    const { status, text } = await client.raw(path, {});
+    t.equal(status, 400, path);
+    t.match((JSON.parse(text) as { Err: string }).Err, /not a valid url/);
+  }
+});

@@ -183,3 +183,17 @@ t.test('while it stops, running calls are answered and told to close', async (t)
   client.close();
   await closed;
 });
+
+t.test('a meter that fails does not fail the call', async (t) => {
+  const { client } = await start(t, 'Err', () => {
+    throw new Error('no room');
+  });
+  t.same(await client.call('X.Echo', { Name: 'a' }), { got: { Name: 'a' } });
+});
+
+t.test('a descriptor that is none is told', async () => {
+  const parts = { name: 'p', errorField: 'Err', methods, log: silentLog } as const;
+  const server = createPluginServer({ ...parts, clock: systemClock });
+  await t.rejects(server.listen({ fd: 9_999 }), /cannot listen/);
+  await server.close();
+});
