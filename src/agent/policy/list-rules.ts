@@ -1,4 +1,4 @@
-import { families, VXLAN_UDP_PORT } from '../../model/index.js';
+import { families } from '../../model/index.js';
 import type { TierList } from './applied-policies.js';
 import { FAILSAFE } from './failsafe.js';
 import { directionOf, type HostGate } from './host-base.js';
@@ -8,6 +8,7 @@ import {
   commentText,
   nodeSet,
   PASS_MARK,
+  TUNNEL_PORTS,
   type Direction,
 } from './rule-names.js';
 
@@ -67,7 +68,7 @@ const NOT_A_BEGIN =
   'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"';
 
 const ENCAPSULATED: readonly string[] = [
-  `udp dport ${VXLAN_UDP_PORT} counter drop comment "VXLAN from a container"`,
+  `udp dport @${TUNNEL_PORTS} counter drop comment "VXLAN from a container"`,
   'meta l4proto 4 counter drop comment "IP in IP from a container"',
 ];
 

@@ -9,7 +9,7 @@ import {
 } from '../../model/index.js';
 import { NAMESPACE_LABEL } from '../../model/v3/index.js';
 import { AppliedPolicies } from './applied-policies.js';
-import { putBase } from './base-chains.js';
+import { putBase, putTunnelPort } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
 import { ListChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
@@ -48,6 +48,7 @@ export class Policy {
   readonly #rules: RuleChains;
   readonly #lists: ListChains;
   readonly #applied = new AppliedPolicies();
+  readonly #sink: RuleSink;
   readonly #hosts: HostEndpoints;
   readonly #nodes: NodeReach;
   #revision = 0;
@@ -61,6 +62,7 @@ export class Policy {
   constructor(sink: RuleSink, settings: PolicySettings, now: () => number) {
     this.#now = now;
     putBase(sink);
+    this.#sink = sink;
     this.#nodes = new NodeReach(sink, settings.hostReach);
     this.#rules = new RuleChains(sink);
     this.#lists = new ListChains(sink, this.#rules, settings, now);
@@ -208,6 +210,7 @@ export class Policy {
   setEncapsulation(encapsulation: EncapsulationInUse): void {
     this.#encapsulated = encapsulation.ipip || encapsulation.vxlanPort !== undefined;
     this.#hosts.setEncapsulation(encapsulation);
+    putTunnelPort(this.#sink, encapsulation.vxlanPort);
     this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
   }
 

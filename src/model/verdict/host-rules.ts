@@ -15,7 +15,11 @@ const DETECTION_TYPES = [131, 133, 135, 143];
 const LINK_LOCAL = Cidr.parse('fe80::/10');
 
 /** What no container may send, whatever its policies say (node-agent §5.1 and §5.7); in words. */
-export function forgery(packet: Packet, workload: Workload): string | undefined {
+export function forgery(
+  packet: Packet,
+  workload: Workload,
+  vxlanPort = VXLAN_UDP_PORT,
+): string | undefined {
   const { protocol, icmpType, source } = packet;
   if (protocol === ICMPV6 && (icmpType === ROUTER_ADVERTISEMENT || icmpType === REDIRECT_V6)) {
     return 'router advertisements and redirects from containers are dropped';
@@ -28,7 +32,7 @@ export function forgery(packet: Packet, workload: Workload): string | undefined 
     return `source address ${source} is not of this endpoint`;
   }
   if (protocol === IPIP) return 'IP in IP from containers is dropped';
-  if (protocol === UDP && packet.destinationPort === VXLAN_UDP_PORT) {
+  if (protocol === UDP && [VXLAN_UDP_PORT, vxlanPort].includes(packet.destinationPort ?? -1)) {
     return 'VXLAN from containers is dropped';
   }
   return undefined;

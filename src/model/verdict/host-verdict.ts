@@ -90,7 +90,7 @@ function* fromWorkload(world: World, flow: HostFlow, workload: Workload): Genera
   const { node, packet, to } = flow;
   const subject: Subject = { kind: 'workload', workload };
   const place = placeOf(node, subject, 'Egress', 'normal');
-  const forged = forgery(packet, workload);
+  const forged = forgery(packet, workload, world.settings.vxlanPort);
   if (forged !== undefined) return yield builtIn(place, 'deny', forged);
   const toHost = to.type === 'process';
   if (toHost && isNeighbourDiscovery(packet)) {

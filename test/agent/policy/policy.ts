@@ -90,10 +90,10 @@ t.test(
     const delta = table.takeDelta();
     t.match(delta, 'add element inet t from-wl { "cali1000" : goto fl-');
     t.match(delta, 'add element inet t own4 { "cali1000" . 10.0.3.232 }');
-    t.equal(delta.split('\n').length, 5, 'two verdicts, one source, one member');
+    t.equal(delta.split('\n').length, 7, 'two verdicts, link, one source, its ARP, one member');
     policy.setLocal('e1000', undefined);
     policy.setEndpoint('e1000', undefined);
-    t.equal(table.takeDelta().split('\n').length, 5);
+    t.equal(table.takeDelta().split('\n').length, 7);
   },
 );
 
