@@ -5,7 +5,7 @@ import { marker, VXLAN_PORT, type Attack, type Place } from '../fixtures/hostile
 import { attacks, honest } from '../fixtures/hostile-frames.js';
 import { policyWorld, putStored } from '../fixtures/policy-world.js';
 import { inPrivateNamespace, run } from '../fixtures/private-namespace.js';
-import { startSender, type SendFrames } from '../fixtures/raw-sender.js';
+import { startSender, type Sender } from '../fixtures/raw-sender.js';
 import { until } from '../fixtures/until.js';
 
 const TABLE = 'calico-libnetwork';
@@ -71,13 +71,13 @@ await inPrivateNamespace(import.meta.url, () => {
     const ports = (): string => run('nft', 'list', 'set', 'inet', TABLE, 'vxlan-ports');
     await until(() => ports().includes(String(VXLAN_PORT)), 'the port of VXLAN');
 
-    const send = await startSender(t, client.namespace, 'cali0');
+    const sender = await startSender(t, client.namespace, 'cali0');
     const at: Readonly<Record<Place, RunHere>> = {
       ...{ host: run, arp: run },
       ...{ server: server.namespace.run, outside: outside.run },
     };
     const watches = new Map(PLACES.map((place) => [place, watchAt(place, at[place])]));
-    const seen = (attack: Attack): Promise<number> => tryOut(send, watches, attack);
+    const seen = (attack: Attack): Promise<number> => tryOut(sender, watches, attack);
 
     for (const attack of honest) {
       t.ok((await seen(attack)) > 0, `honest, and passes: ${attack.name}`);
@@ -102,7 +102,7 @@ await inPrivateNamespace(import.meta.url, () => {
 
 /** How many of its packets arrived: by the time that an honest one, sent behind them, has. */
 async function tryOut(
-  send: SendFrames,
+  { send }: Sender,
   watches: ReadonlyMap<Place, Watch>,
   { at, match, frames }: Attack,
 ): Promise<number> {
