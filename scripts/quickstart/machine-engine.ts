@@ -93,7 +93,7 @@ async function startDaemon(
 
 /** What the daemon leaves in the kernel on purpose, because a restart must not interrupt containers. */
 async function cleanKernel(): Promise<void> {
-  await run('nft', ['delete', 'table', 'inet', TABLE]);
+  for (const family of ['inet', 'arp']) await run('nft', ['delete', 'table', family, TABLE]);
   for (const family of ['-4', '-6'])
     await run('ip', [family, 'route', 'flush', 'proto', ROUTE_PROTOCOL]);
   for (const program of ['iptables', 'ip6tables']) {

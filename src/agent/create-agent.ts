@@ -12,6 +12,7 @@ import { createInsight, type Insight } from './insight.js';
 import type { Agent, AgentOptions } from './ports.js';
 import { ReplacePace } from './replace-pace.js';
 import { describeAgent, type AgentStatus, type Decision } from './status.js';
+import { tableFamilies } from './table-text.js';
 import { wireAgent, type PartName, type Wiring } from './wiring.js';
 
 const COMPARE_EVERY_MS = 90_000;
@@ -164,7 +165,9 @@ class HostAgent implements Agent {
   /** Another program changed rules; undefined when any table may be touched. */
   #onForeignRules(tables: ReadonlySet<string> | undefined): void {
     if (tables === undefined) this.#mark('compare', 'forward');
-    if (tables?.has(`inet ${this.#wiring.table.name}`) === true) this.#pace.onChange();
+    const { name } = this.#wiring.table;
+    const isOurs = tableFamilies.some((family) => tables?.has(`${family} ${name}`) === true);
+    if (isOurs) this.#pace.onChange();
     if (tables?.has('ip filter') === true || tables?.has('ip6 filter') === true) {
       this.#mark('forward');
     }

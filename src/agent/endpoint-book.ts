@@ -80,13 +80,13 @@ export class EndpointBook {
   policy(id: string): LocalPolicy | undefined {
     const local = this.#locals.get(id);
     if (local === undefined) return undefined;
-    const { interfaceName, addresses, sandboxKey } = local;
+    const { interfaceName, mac, addresses, sandboxKey } = local;
     const stored = this.#stored.get(id);
     const { profiles, labels } =
       stored?.newer === true
         ? stored.endpoint
         : { profiles: local.profiles, labels: labelsOf(local) };
-    return { interfaceName, addresses, sandboxKey, profiles, labels };
+    return { interfaceName, mac: checkedMac(mac), addresses, sandboxKey, profiles, labels };
   }
 
   /** Endpoints that the store says are here and that no driver told of or withdrew. */
@@ -102,6 +102,12 @@ export class EndpointBook {
       if (since < limit && !this.#stored.has(id)) this.#withdrawn.delete(id);
     }
   }
+}
+
+/** As nft reads it; whoever wrote another endpoint may have put anything there. */
+function checkedMac(mac: string): string {
+  const text = mac.toLowerCase();
+  return /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(text) ? text : '';
 }
 
 /** Docker's EndpointID is unique; other orchestrators call every endpoint `eth0`. */

@@ -6,6 +6,7 @@ import { ClusterView, clusterPrefixes, type ClusterListener } from './cluster-vi
 import { concernsHost } from './host-events.js';
 import type { Agent, AgentOptions } from './ports.js';
 import type { AgentStatus, Decision } from './status.js';
+import { tableFamilies } from './table-text.js';
 import { wireAgent, type Wiring } from './wiring.js';
 
 /** How long Join waits for the other agent; a container then starts all the same. */
@@ -137,8 +138,11 @@ export class ExternalAgent implements Agent {
     const { nft, log } = this.#options;
     const { name } = this.#wiring.table;
     const listed = JSON.stringify(await nft.listJson('list tables'));
-    if (!listed.includes(`"family":"inet","name":"${name}"`)) return;
-    await nft.apply(`delete table inet ${name}\n`);
+    const found = tableFamilies.filter((family) =>
+      listed.includes(`"family":"${family}","name":"${name}"`),
+    );
+    if (found.length === 0) return;
+    await nft.apply(found.map((family) => `delete table ${family} ${name}\n`).join(''));
     log.info({ table: name }, 'removed our own rules of an earlier run: policy is left to Felix');
   }
 

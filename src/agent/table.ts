@@ -1,10 +1,6 @@
 import { invariant } from '../base/index.js';
 import type { Chain, RuleSink, SetShape } from './policy/index.js';
-
-interface DesiredSet {
-  readonly shape: SetShape;
-  readonly elements: Map<string, string>;
-}
+import { blocks, familyOf, familiesOf, type DesiredSet } from './table-text.js';
 
 const ABSENT = Symbol('absent');
 type Before = string | typeof ABSENT;
@@ -101,8 +97,13 @@ export class DesiredTable implements RuleSink {
   /** One transaction after which the kernel has this table, whatever it had before; never a moment without. */
   takeFull(): string {
     this.#forget();
-    const lines = [`add table inet ${this.name}`, `delete table inet ${this.name}`];
-    lines.push(...this.#block([...this.#sets], [...this.#chains]));
+    const sets = [...this.#sets];
+    const chains = [...this.#chains];
+    const lines = familiesOf(sets, chains).flatMap((family) => [
+      `add table ${family} ${this.name}`,
+      `delete table ${family} ${this.name}`,
+    ]);
+    lines.push(...blocks(this.name, sets, chains));
     for (const [name, set] of this.#sets) lines.push(...this.#addElements(name, set.elements));
     return `${lines.join('\n')}\n`;
   }
@@ -135,9 +136,9 @@ export class DesiredTable implements RuleSink {
     if (sets.length === 0 && chains.length === 0) return [];
     const known = chains.filter(([name]) => this.#changedChains.get(name) === true);
     return [
-      ...(blind ? chains : []).map(([name]) => `add chain inet ${this.name} ${name}`),
-      ...(blind ? chains : known).map(([name]) => `flush chain inet ${this.name} ${name}`),
-      ...this.#block(sets, chains),
+      ...(blind ? chains : []).map(([name, chain]) => `add chain ${this.#at(chain)} ${name}`),
+      ...(blind ? chains : known).map(([name, chain]) => `flush chain ${this.#at(chain)} ${name}`),
+      ...blocks(this.name, sets, chains),
     ];
   }
 
@@ -147,7 +148,7 @@ export class DesiredTable implements RuleSink {
     for (const name of this.#refilled) {
       const set = this.#sets.get(name);
       if (set === undefined) continue;
-      removed.push(`flush set inet ${this.name} ${name}`);
+      removed.push(`flush set ${this.#at(set.shape)} ${name}`);
       added.push(...this.#addElements(name, set.elements));
     }
     for (const [name, changes] of this.#changedElements) {
@@ -167,7 +168,10 @@ export class DesiredTable implements RuleSink {
     return [...removed, ...added];
   }
 
-  /** Chains are emptied before any is deleted: they may name each other, and sets. Maps name chains. */
+  /**
+   * Chains are emptied before any is deleted: they may name each other, and sets. Maps name chains.
+   * Nothing of the table of ARP ever goes.
+   */
   #dropLines(): string[] {
     const dropped = (changed: ReadonlyMap<string, boolean>, now: ReadonlyMap<string, unknown>) =>
       [...changed].filter(([name, existed]) => existed && !now.has(name)).map(([name]) => name);
@@ -181,34 +185,18 @@ export class DesiredTable implements RuleSink {
     ];
   }
 
-  #block(
-    sets: readonly (readonly [string, DesiredSet])[],
-    chains: readonly (readonly [string, Chain])[],
-  ): string[] {
-    const lines = [`table inet ${this.name} {`];
-    for (const [name, { shape }] of sets) {
-      lines.push(`  ${shape.kind} ${name} {`, `    type ${shape.type}`);
-      if (shape.interval === true) lines.push('    flags interval');
-      if (shape.comment !== undefined) lines.push(`    comment "${shape.comment}"`);
-      lines.push('  }');
-    }
-    for (const [name, chain] of chains) {
-      lines.push(`  chain ${name} {`);
-      if (chain.hook !== undefined) lines.push(`    ${chain.hook}`);
-      for (const rule of chain.rules) lines.push(`    ${rule}`);
-      lines.push('  }');
-    }
-    lines.push('}');
-    return lines;
-  }
-
   #addElements(name: string, elements: ReadonlyMap<string, string>): string[] {
     return elements.size === 0 ? [] : [this.#elements('add', name, elements)];
   }
 
   #elements(verb: 'add' | 'delete', set: string, elements: ReadonlyMap<string, string>): string {
     const list = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
-    return `${verb} element inet ${this.name} ${set} { ${list.join(', ')} }`;
+    return `${verb} element ${this.#at(this.#set(set).shape)} ${set} { ${list.join(', ')} }`;
+  }
+
+  /** Family and name of the table that holds it. */
+  #at(holder: Chain | SetShape): string {
+    return `${familyOf(holder)} ${this.name}`;
   }
 
   #set(name: string): DesiredSet {

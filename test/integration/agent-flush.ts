@@ -1,47 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface, type Interface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { attach, clusterStore, packetsOf, startAgent } from '../fixtures/agent-host.js';
-import type { NetworkNamespace } from '../fixtures/network-namespace.js';
+import { attach, clusterStore, macOf, packetsOf, startAgent } from '../fixtures/agent-host.js';
+import { countPackets } from '../fixtures/packet-count.js';
 import { inPrivateNamespace } from '../fixtures/private-namespace.js';
+import { ipv4, PROTOCOLS, udp } from '../fixtures/raw-frames.js';
+import { startSender } from '../fixtures/raw-sender.js';
 import { until } from '../fixtures/until.js';
 
 const FLUSHES = 20;
-const PORT = 7000;
-/** Milliseconds between two packets. */
-const EVERY = 2;
+/** Packets in a second. */
+const RATE = 10_000;
+const DROPPED = 'no profile matched';
+const ENDS = { from: '10.20.0.1', to: '10.30.0.1' };
 
-/** Each packet carries the moment it was sent; what a late timer missed is not made up for. */
-const SENDER = `
-const socket = require('node:dgram').createSocket('udp4');
-setInterval(() => {
-  const now = Buffer.from(String(process.hrtime.bigint()));
-  socket.send(now, ${PORT}, process.argv[1]);
-}, ${EVERY});
-socket.on('error', () => undefined);
-process.stdout.write('ready\\n');`;
-
-const RECEIVER = `
-const socket = require('node:dgram').createSocket('udp4');
-socket.on('message', (sent) => process.stdout.write(sent + '\\n'));
-socket.bind(${PORT}, () => process.stdout.write('ready\\n'));`;
-
-/** Runs one of these inside, ahead of others for the processor: it measures, and is not measured. */
-async function startInstrument(
-  namespace: NetworkNamespace,
-  script: string,
-  ...args: readonly string[]
-): Promise<Interface> {
-  const urgent = ['-n', '-10', process.execPath, '-e', script, ...args];
-  const { stdout } = namespace.start('nice', ...urgent);
-  if (stdout === null) throw new Error('it has no output');
-  const lines = createInterface(stdout);
-  await once(lines, 'line');
-  return lines;
-}
-
+/** Not run() of the fixtures: the agent lives in this process, which is not to stand still. */
 async function flushRuleset(): Promise<void> {
   const child = spawn('nft', ['flush', 'ruleset'], { stdio: 'ignore' });
   await once(child, 'close');
@@ -64,43 +37,47 @@ await inPrivateNamespace(import.meta.url, () => {
     const store = clusterStore({ '10.20.0.0/16': {}, '10.30.0.0/16': {} }, ['net1', 'net2']);
     const host = await startAgent(t, store);
     const { agent, writes } = host;
-    const a = await attach(t, host, store, { id: 'a', network: 'net1', addresses: ['10.20.0.1'] });
-    const b = await attach(t, host, store, { id: 'b', network: 'net2', addresses: ['10.30.0.1'] });
+    const a = await attach(t, host, store, { id: 'a', network: 'net1', addresses: [ENDS.from] });
+    const b = await attach(t, host, store, { id: 'b', network: 'net2', addresses: [ENDS.to] });
     await until(() => agent.status().state === 'in-sync', 'rest');
 
-    let passed: number[] = [];
-    (await startInstrument(b.namespace, RECEIVER)).on('line', (line) => {
-      passed.push(Number(line) / 1e6);
-    });
-    await startInstrument(a.namespace, SENDER, '10.30.0.1');
-    await delay(100);
-    t.same(passed, [], 'policy denies them');
-    t.ok((await packetsOf(host.nft, 'no profile matched')) > 0, 'and counted them');
+    const passed = countPackets(b.namespace.run, 'passed', 'udp dport 7000');
+    const sender = await startSender(t, a.namespace, 'cali0');
+    const message = udp(ENDS, { from: 9, to: 7000 });
+    const link = { from: macOf('a'), to: 'ee:ee:ee:ee:ee:ee' };
+    const begunAt = performance.now();
+    await sender.flood([ipv4(link, ENDS, PROTOCOLS.udp, message)], RATE);
+    /** Settles when so many more were dropped: none of those before them is under way any more. */
+    const dropped = async (more: number): Promise<void> => {
+      const before = await packetsOf(host.nft, DROPPED);
+      await until(async () => (await packetsOf(host.nft, DROPPED)) >= before + more, 'drops');
+    };
+    await dropped(RATE / 10);
+    t.equal(passed.read(), 0, 'policy denies them');
 
-    const counts: number[] = [];
     const open: number[] = [];
     const back: number[] = [];
     for (let at = 0; at < FLUSHES; at += 1) {
-      passed = [];
+      const before = passed.read();
       writes.length = 0;
       const { replaced } = agent.status().table;
-      // Not run() of the fixtures: the agent lives in this process, which is not to stand still.
       const begun = performance.now();
       await flushRuleset();
-      await until(() => agent.status().table.replaced > replaced, 'the table', 1000);
+      await until(() => agent.status().table.replaced > replaced, 'the table', 10_000);
       back.push(performance.now() - begun);
-      // Longer than what is settled for, and than any packet is under way.
-      await delay(400);
+      await dropped(RATE / 10);
       await until(() => agent.status().state === 'in-sync', 'rest');
-      counts.push(passed.length);
-      open.push(passed.length === 0 ? 0 : Math.max(...passed) - Math.min(...passed) + EVERY);
+      open.push(passed.read() - before);
       t.equal(writes.length, 1, 'one write, and no further one');
     }
-    t.comment(`denied packets that passed, ${1000 / EVERY} each second: ${figures(counts, 0)}`);
-    t.comment(`from the first to the last of them: ${figures(open, 1)} ms`);
+    const after = passed.read();
+    await dropped(RATE / 5);
+    t.equal(passed.read(), after, 'policy denies them again');
+    const sent = await sender.stop();
+    const rate = (sent / (performance.now() - begunAt)) * 1000;
+    t.comment(`denied packets that passed, ${rate.toFixed(0)} each second: ${figures(open, 0)}`);
+    const times = open.map((count) => (count / rate) * 1000);
+    t.comment(`that is protection back after ${figures(times, 1)} ms`);
     t.comment(`nft started to table back: ${figures(back, 1)} ms`);
-    passed = [];
-    await delay(100);
-    t.same(passed, [], 'policy denies them again');
   });
 });

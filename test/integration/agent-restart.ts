@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
+import { LAYOUT_CHAIN } from '../../src/agent/policy/index.js';
 import { networkProfile } from '../../src/model/v3/index.js';
 import { attach, clusterStore, packetsOf, putProfile, startAgent } from '../fixtures/agent-host.js';
 import { inPrivateNamespace, run } from '../fixtures/private-namespace.js';
@@ -102,7 +103,7 @@ await inPrivateNamespace(import.meta.url, () => {
 
     await t.test('a table of another layout is kept until everything is known', async (t) => {
       run('nft', 'add', 'chain', 'inet', 'calico-libnetwork', 'layout-1');
-      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', 'layout-3');
+      run('nft', 'delete', 'chain', 'inet', 'calico-libnetwork', LAYOUT_CHAIN);
       const host = await startAgent(t, store, { restored });
       t.equal(host.agent.status().table.state, 'known');
       t.notMatch(tableText(), 'layout-1');

@@ -1,17 +1,21 @@
 import { families, VXLAN_UDP_PORT } from '../../model/index.js';
 import type { Chain, RuleSink } from './ports.js';
 import {
+  ANY_MAC,
+  CLAIMS,
   ENCAPSULATED,
   FROM_WORKLOAD,
+  LINKS,
   nodeSet,
-  sourceSet,
+  senderSet,
   TO_HOST,
   TO_WORKLOAD,
   WAITING,
 } from './rule-names.js';
+import { putSourceSets } from './source-guard.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-3';
+export const LAYOUT_CHAIN = 'layout-4';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -23,22 +27,54 @@ const hook = (type: string, at: string, priority: string): string =>
  *
  * Established and related flows pass before any rule of a policy, as with Felix; what a change of policy
  * forbids is ended by `FlowCutter`. Sources are checked before connection tracking, so a forged packet leaves
- * no entry behind. Forged ARP needs no rule: every endpoint is alone on its link, and what it claims
- * there is believed for that link only.
+ * no entry behind. What an endpoint claims by ARP or neighbour discovery is believed for its own link
+ * only, on which it is alone; but each claim takes one of the places that all neighbours of the host share.
  */
 const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   [LAYOUT_CHAIN]: { rules: [] },
   'wl-raw': {
     rules: [
-      'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
+      'meta l4proto ipv6-icmp jump wl-neighbours',
       'icmp type redirect counter drop comment "redirect from a container"',
-      `iifname . ip saddr @${sourceSet(4)} accept`,
-      `iifname . ip6 saddr @${sourceSet(6)} accept`,
+      `iifname . ether saddr . ip saddr @${senderSet(4, true)} accept`,
+      `iifname . ether saddr . ip6 saddr @${senderSet(6, true)} accept`,
+      `iifname . ip saddr @${senderSet(4, false)} accept`,
+      `iifname . ip6 saddr @${senderSet(6, false)} accept`,
+      `iifname . ether saddr @${LINKS} jump wl-on-link`,
+      `iifname @${ANY_MAC} jump wl-on-link`,
+      'counter drop comment "source address not of this endpoint"',
+    ],
+  },
+  'wl-neighbours': {
+    rules: [
+      'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
+      'icmpv6 type != nd-neighbor-advert return',
+      // The target: a link-local one, or its own.
+      '@th,64,16 & 0xffc0 == 0xfe80 return',
+      `iifname . @th,64,128 @${CLAIMS} return`,
+      'counter drop comment "neighbour advertisement for an address not of this endpoint"',
+    ],
+  },
+  'wl-on-link': {
+    rules: [
       // A link-local source cannot leave its link; the gateway's neighbour discovery needs it.
       'ip6 saddr fe80::/10 accept',
       'ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"',
       'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"',
-      'counter drop comment "source address not of this endpoint"',
+    ],
+  },
+  'arp-in': {
+    family: 'arp',
+    hook: hook('filter', 'input', 'filter'),
+    rules: [`iifname ${WORKLOADS} goto arp-wl`],
+  },
+  'arp-wl': {
+    family: 'arp',
+    rules: [
+      `iifname . arp saddr ether . arp saddr ip @${senderSet('arp', true)} accept`,
+      `iifname . arp saddr ip @${senderSet('arp', false)} accept`,
+      'arp operation request arp saddr ip 0.0.0.0 accept comment "duplicate address detection"',
+      'counter drop comment "ARP for an address not of this endpoint"',
     ],
   },
   [WAITING]: { rules: ['counter drop comment "policies are not known yet"'] },
@@ -69,11 +105,15 @@ export const workloadChains: Readonly<Record<string, Chain>> = {
   },
 };
 
-/** Containers send nothing that the hosts' tunnels would take in; of no VXLAN in use, it is the usual port. */
+/**
+ * Containers send nothing that a host's tunnels would take in. VXLAN's usual port is closed whatever
+ * this host uses: another may use it still.
+ */
 export function encapsulatedChain(vxlanPort = VXLAN_UDP_PORT): Chain {
+  const ports = [...new Set([VXLAN_UDP_PORT, vxlanPort])];
   return {
     rules: [
-      `udp dport ${vxlanPort} counter drop comment "VXLAN from a container"`,
+      `udp dport { ${ports.join(', ')} } counter drop comment "VXLAN from a container"`,
       'meta l4proto 4 counter drop comment "IP in IP from a container"',
     ],
   };
@@ -101,9 +141,9 @@ export function putBase(sink: RuleSink): void {
     sink.putSet(name, { kind: 'map', type: 'ifname : verdict' });
   }
   for (const family of families) {
-    sink.putSet(sourceSet(family), { kind: 'set', type: `ifname . ipv${family}_addr` });
     sink.putSet(nodeSet(family), { kind: 'set', type: `ipv${family}_addr` });
   }
+  putSourceSets(sink);
   for (const [name, chain] of Object.entries(BASE_CHAINS)) sink.putChain(name, chain);
   sink.putChain(ENCAPSULATED, encapsulatedChain());
 }

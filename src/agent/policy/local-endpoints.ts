@@ -10,6 +10,8 @@ import { SourceGuard } from './source-guard.js';
 /** An endpoint whose interface is on this host. */
 export interface LocalPolicy {
   readonly interfaceName: string;
+  /** The container end's, lower case; empty when not known. */
+  readonly mac: string;
   readonly addresses: readonly Address[];
   readonly profiles: readonly string[];
   /** What selectors of policies see, but for those that the profiles add. */

@@ -48,7 +48,7 @@ export function notPortsMatches(
   return matches;
 }
 
-/** Named ports without a protocol are TCP's, as in Felix; numbers need one. */
+/** Named ports without a protocol are TCP's (calicoctl refuses them, Felix takes them for any); numbers need one. */
 function parsePorts(
   ports: readonly (number | string)[],
   protocol: number | undefined,

@@ -1,5 +1,10 @@
+/** Which of the two tables of one name holds a chain or set; absent: that of IP. */
+interface InTable {
+  readonly family?: 'arp';
+}
+
 /** A chain of the agent's table. */
-export interface Chain {
+export interface Chain extends InTable {
   /** The `type … hook … priority …; policy …;` line of a base chain; absent for others. */
   readonly hook?: string;
   /** One nft rule each, without the chain's name. */
@@ -7,9 +12,9 @@ export interface Chain {
 }
 
 /** What a set or map is declared as; one name always has one shape. */
-export interface SetShape {
+export interface SetShape extends InTable {
   readonly kind: 'set' | 'map';
-  /** nft's type, such as `ipv4_addr` or `ifname : verdict`. */
+  /** nft's type, such as `ipv4_addr` or `ifname : verdict`; what stands behind `typeof`, when that begins it. */
   readonly type: string;
   /** Elements are networks; changed only as a whole, by `replaceElements`. */
   readonly interval?: boolean;

@@ -61,10 +61,19 @@ function named(kind: string, name: string): string {
   return /^[a-z0-9][a-z0-9./-]{0,99}$/.test(name) ? `${kind}-${name}` : `${kind}h-${digest(name)}`;
 }
 
-/** The set of admitted sources, each with the interface it may come from. */
-export function sourceSet(family: Family): string {
-  return `own${family}`;
+/**
+ * The set of admitted sources of packets, or of ARP, each with the interface it may come from, and with
+ * the MAC where that is known.
+ */
+export function senderSet(of: Family | 'arp', macKnown: boolean): string {
+  return `${macKnown ? 'from' : 'own'}${of === 'arp' ? '-arp' : of}`;
 }
+
+/** Interfaces with their own MACs, and those whose MAC is not known. */
+export const LINKS = 'links';
+export const ANY_MAC = 'any-mac';
+/** IPv6 addresses, each with the interface that may say that it has it. */
+export const CLAIMS = 'claims6';
 
 /** The set of all hosts' addresses. */
 export function nodeSet(family: Family): string {

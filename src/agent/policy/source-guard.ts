@@ -1,23 +1,28 @@
 import { families, type Address } from '../../model/index.js';
 import type { RuleSink } from './ports.js';
-import { sourceSet } from './rule-names.js';
+import { ANY_MAC, CLAIMS, LINKS, senderSet } from './rule-names.js';
 
 interface Member {
   readonly interfaceName: string;
+  /** Lower case; empty when not known. */
+  readonly mac: string;
   readonly addresses: readonly Address[];
 }
 
+type Visit = (set: string, element: string) => void;
+
 /**
- * Which source addresses each interface may send from: all addresses of its sandbox, because a
+ * Who each interface may say it is: with its own MAC, and with all addresses of its sandbox, because a
  * container with two networks may answer through either (architecture §3, "Two networks on one
- * container"). Looked up in a set, so that strict and loose reverse-path filters make no difference.
+ * container"). Looked up in sets, so that strict and loose reverse-path filters make no difference.
+ * An endpoint whose MAC is not known, another program's, is held to its addresses alone.
  */
 export class SourceGuard {
   readonly #sink: RuleSink;
   readonly #sandboxes = new Map<string, Map<string, Member>>();
   readonly #sandboxOf = new Map<string, string>();
-  /** Two endpoints of one interface or address give the same pair. */
-  readonly #pairs = new Map<string, number>();
+  /** Two endpoints of one interface or address give the same element. */
+  readonly #users = new Map<string, number>();
 
   constructor(sink: RuleSink) {
     this.#sink = sink;
@@ -26,10 +31,10 @@ export class SourceGuard {
   add(id: string, local: Member & { readonly sandboxKey: string }): void {
     const key = local.sandboxKey === '' ? `endpoint ${id}` : `sandbox ${local.sandboxKey}`;
     const sandbox = this.#sandboxes.get(key) ?? new Map<string, Member>();
-    this.#eachPair(local, sandbox.values(), (set, pair) => {
-      const count = this.#pairs.get(pair) ?? 0;
-      this.#pairs.set(pair, count + 1);
-      if (count === 0) this.#sink.addElement(set, pair);
+    eachElement(local, sandbox.values(), (set, element) => {
+      const count = this.#users.get(`${set} ${element}`) ?? 0;
+      this.#users.set(`${set} ${element}`, count + 1);
+      if (count === 0) this.#sink.addElement(set, element);
     });
     sandbox.set(id, local);
     this.#sandboxes.set(key, sandbox);
@@ -44,28 +49,54 @@ export class SourceGuard {
     this.#sandboxOf.delete(id);
     sandbox.delete(id);
     if (sandbox.size === 0) this.#sandboxes.delete(key);
-    this.#eachPair(local, sandbox.values(), (set, pair) => {
-      const count = (this.#pairs.get(pair) ?? 1) - 1;
-      if (count > 0) this.#pairs.set(pair, count);
+    eachElement(local, sandbox.values(), (set, element) => {
+      const count = (this.#users.get(`${set} ${element}`) ?? 1) - 1;
+      if (count > 0) this.#users.set(`${set} ${element}`, count);
       else {
-        this.#pairs.delete(pair);
-        this.#sink.removeElement(set, pair);
+        this.#users.delete(`${set} ${element}`);
+        this.#sink.removeElement(set, element);
       }
     });
   }
+}
 
-  #eachPair(
-    local: Member,
-    others: Iterable<Member>,
-    visit: (set: string, pair: string) => void,
-  ): void {
-    const sets = Object.fromEntries(families.map((family) => [family, sourceSet(family)]));
-    const pair = (member: Member, address: Address): void =>
-      visit(sets[address.family] ?? '', `"${member.interfaceName}" . ${address}`);
-    for (const address of local.addresses) pair(local, address);
-    for (const other of others) {
-      for (const address of other.addresses) pair(local, address);
-      for (const address of local.addresses) pair(other, address);
+/** What an endpoint beside these others of its sandbox adds. */
+function eachElement(local: Member, others: Iterable<Member>, visit: Visit): void {
+  visitLink(local, visit);
+  for (const address of local.addresses) visitAddress(local, address, visit);
+  for (const other of others) {
+    for (const address of other.addresses) visitAddress(local, address, visit);
+    for (const address of local.addresses) visitAddress(other, address, visit);
+  }
+}
+
+function visitLink({ interfaceName, mac }: Member, visit: Visit): void {
+  if (mac === '') visit(ANY_MAC, `"${interfaceName}"`);
+  else visit(LINKS, `"${interfaceName}" . ${mac}`);
+}
+
+function visitAddress({ interfaceName, mac }: Member, address: Address, visit: Visit): void {
+  const known = mac !== '';
+  const sender = [`"${interfaceName}"`, ...(known ? [mac] : []), String(address)].join(' . ');
+  visit(senderSet(address.family, known), sender);
+  if (address.family === 4) visit(senderSet('arp', known), sender);
+  else visit(CLAIMS, `"${interfaceName}" . 0x${address.value.toString(16).padStart(32, '0')}`);
+}
+
+/** Declares the sets, which never go. */
+export function putSourceSets(sink: RuleSink): void {
+  sink.putSet(LINKS, { kind: 'set', type: 'ifname . ether_addr' });
+  sink.putSet(ANY_MAC, { kind: 'set', type: 'ifname' });
+  // nft 1.0.6 has no name for the target of a neighbour advertisement.
+  sink.putSet(CLAIMS, { kind: 'set', type: 'typeof iifname . @th,64,128' });
+  for (const known of [true, false]) {
+    const first = known ? 'ifname . ether_addr' : 'ifname';
+    for (const family of families) {
+      const type = `${first} . ipv${family}_addr`;
+      sink.putSet(senderSet(family, known), { kind: 'set', type });
     }
+    sink.putSet(senderSet('arp', known), {
+      ...{ kind: 'set', type: `${first} . ipv4_addr`, family: 'arp' },
+    });
   }
 }

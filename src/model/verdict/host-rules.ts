@@ -32,7 +32,7 @@ export function forgery(
     return `source address ${source} is not of this endpoint`;
   }
   if (protocol === IPIP) return 'IP in IP from containers is dropped';
-  if (protocol === UDP && packet.destinationPort === (vxlanPort ?? VXLAN_UDP_PORT)) {
+  if (protocol === UDP && [VXLAN_UDP_PORT, vxlanPort].includes(packet.destinationPort)) {
     return 'VXLAN from containers is dropped';
   }
   return undefined;

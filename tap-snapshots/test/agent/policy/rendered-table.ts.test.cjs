@@ -8,6 +8,8 @@
 exports[`test/agent/policy/rendered-table.ts > TAP > a host with host endpoints > must match snapshot 1`] = `
 add table inet calico-libnetwork
 delete table inet calico-libnetwork
+add table arp calico-libnetwork
+delete table arp calico-libnetwork
 table inet calico-libnetwork {
   map from-wl {
     type ifname : verdict
@@ -15,17 +17,32 @@ table inet calico-libnetwork {
   map to-wl {
     type ifname : verdict
   }
-  set own4 {
-    type ifname . ipv4_addr
-  }
   set nodes4 {
     type ipv4_addr
   }
-  set own6 {
-    type ifname . ipv6_addr
-  }
   set nodes6 {
     type ipv6_addr
+  }
+  set links {
+    type ifname . ether_addr
+  }
+  set any-mac {
+    type ifname
+  }
+  set claims6 {
+    typeof iifname . @th,64,128
+  }
+  set from4 {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set from6 {
+    type ifname . ether_addr . ipv6_addr
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
   }
   map hep-raw-in {
     type ifname : verdict
@@ -56,17 +73,30 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
-  chain layout-3 {
+  chain layout-4 {
   }
   chain wl-raw {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    meta l4proto ipv6-icmp jump wl-neighbours
     icmp type redirect counter drop comment "redirect from a container"
+    iifname . ether saddr . ip saddr @from4 accept
+    iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
     iifname . ip6 saddr @own6 accept
+    iifname . ether saddr @links jump wl-on-link
+    iifname @any-mac jump wl-on-link
+    counter drop comment "source address not of this endpoint"
+  }
+  chain wl-neighbours {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmpv6 type != nd-neighbor-advert return
+    @th,64,16 & 0xffc0 == 0xfe80 return
+    iifname . @th,64,128 @claims6 return
+    counter drop comment "neighbour advertisement for an address not of this endpoint"
+  }
+  chain wl-on-link {
     ip6 saddr fe80::/10 accept
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
-    counter drop comment "source address not of this endpoint"
   }
   chain waiting {
     counter drop comment "policies are not known yet"
@@ -80,7 +110,7 @@ table inet calico-libnetwork {
     counter drop comment "unknown workload interface"
   }
   chain encapsulated {
-    udp dport 4790 counter drop comment "VXLAN from a container"
+    udp dport { 4789, 4790 } counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
@@ -369,6 +399,24 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
+table arp calico-libnetwork {
+  set from-arp {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set own-arp {
+    type ifname . ipv4_addr
+  }
+  chain arp-in {
+    type filter hook input priority filter; policy accept;
+    iifname "cali*" goto arp-wl
+  }
+  chain arp-wl {
+    iifname . arp saddr ether . arp saddr ip @from-arp accept
+    iifname . arp saddr ip @own-arp accept
+    arp operation request arp saddr ip 0.0.0.0 accept comment "duplicate address detection"
+    counter drop comment "ARP for an address not of this endpoint"
+  }
+}
 add element inet calico-libnetwork nodes4 { 192.0.2.1 }
 add element inet calico-libnetwork nodes6 { 2001:db8::1 }
 add element inet calico-libnetwork hep-raw-in { "eth0" : goto h-raw-in-eth }
@@ -384,6 +432,8 @@ add element inet calico-libnetwork hep-out { "eth0" : goto h-out-eth }
 exports[`test/agent/policy/rendered-table.ts > TAP > the whole table, hosts reach all > must match snapshot 1`] = `
 add table inet calico-libnetwork
 delete table inet calico-libnetwork
+add table arp calico-libnetwork
+delete table arp calico-libnetwork
 table inet calico-libnetwork {
   map from-wl {
     type ifname : verdict
@@ -391,17 +441,32 @@ table inet calico-libnetwork {
   map to-wl {
     type ifname : verdict
   }
-  set own4 {
-    type ifname . ipv4_addr
-  }
   set nodes4 {
     type ipv4_addr
   }
-  set own6 {
-    type ifname . ipv6_addr
-  }
   set nodes6 {
     type ipv6_addr
+  }
+  set links {
+    type ifname . ether_addr
+  }
+  set any-mac {
+    type ifname
+  }
+  set claims6 {
+    typeof iifname . @th,64,128
+  }
+  set from4 {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set from6 {
+    type ifname . ether_addr . ipv6_addr
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
   }
   set pools4 {
     type ipv4_addr
@@ -485,17 +550,30 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-3 {
+  chain layout-4 {
   }
   chain wl-raw {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    meta l4proto ipv6-icmp jump wl-neighbours
     icmp type redirect counter drop comment "redirect from a container"
+    iifname . ether saddr . ip saddr @from4 accept
+    iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
     iifname . ip6 saddr @own6 accept
+    iifname . ether saddr @links jump wl-on-link
+    iifname @any-mac jump wl-on-link
+    counter drop comment "source address not of this endpoint"
+  }
+  chain wl-neighbours {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmpv6 type != nd-neighbor-advert return
+    @th,64,16 & 0xffc0 == 0xfe80 return
+    iifname . @th,64,128 @claims6 return
+    counter drop comment "neighbour advertisement for an address not of this endpoint"
+  }
+  chain wl-on-link {
     ip6 saddr fe80::/10 accept
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
-    counter drop comment "source address not of this endpoint"
   }
   chain waiting {
     counter drop comment "policies are not known yet"
@@ -509,7 +587,7 @@ table inet calico-libnetwork {
     counter drop comment "unknown workload interface"
   }
   chain encapsulated {
-    udp dport 4789 counter drop comment "VXLAN from a container"
+    udp dport { 4789 } counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
@@ -717,12 +795,37 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
+table arp calico-libnetwork {
+  set from-arp {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set own-arp {
+    type ifname . ipv4_addr
+  }
+  chain arp-in {
+    type filter hook input priority filter; policy accept;
+    iifname "cali*" goto arp-wl
+  }
+  chain arp-wl {
+    iifname . arp saddr ether . arp saddr ip @from-arp accept
+    iifname . arp saddr ip @own-arp accept
+    arp operation request arp saddr ip 0.0.0.0 accept comment "duplicate address detection"
+    counter drop comment "ARP for an address not of this endpoint"
+  }
+}
 add element inet calico-libnetwork from-wl { "calia" : goto fl-2, "calic" : goto fl-4, "calib" : goto fl-6 }
 add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto tl-3, "calib" : goto tl-5 }
-add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
 add element inet calico-libnetwork nodes4 { 192.0.2.1, 192.0.2.2 }
-add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
 add element inet calico-libnetwork nodes6 { 2001:db8::1 }
+add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
+add element inet calico-libnetwork any-mac { "calic", "calib" }
+add element inet calico-libnetwork claims6 { "calia" . 0xfd000020000000000000000000000001, "calib" . 0xfd000020000000000000000000000001 }
+add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
+add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
+add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
+add element inet calico-libnetwork own4 { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
+add element inet calico-libnetwork own6 { "calib" . fd00:20::1 }
+add element arp calico-libnetwork own-arp { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
 add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }
 add element inet calico-libnetwork masq4 { 10.20.0.0/16 }
 add element inet calico-libnetwork pools6 { fd00:20::/48 }
@@ -742,6 +845,8 @@ add element inet calico-libnetwork n4-5d45fdef9c0768ae9d4b90fdd014b573 { 10.20.0
 exports[`test/agent/policy/rendered-table.ts > TAP > the whole table, hosts reach own > must match snapshot 1`] = `
 add table inet calico-libnetwork
 delete table inet calico-libnetwork
+add table arp calico-libnetwork
+delete table arp calico-libnetwork
 table inet calico-libnetwork {
   map from-wl {
     type ifname : verdict
@@ -749,17 +854,32 @@ table inet calico-libnetwork {
   map to-wl {
     type ifname : verdict
   }
-  set own4 {
-    type ifname . ipv4_addr
-  }
   set nodes4 {
     type ipv4_addr
   }
-  set own6 {
-    type ifname . ipv6_addr
-  }
   set nodes6 {
     type ipv6_addr
+  }
+  set links {
+    type ifname . ether_addr
+  }
+  set any-mac {
+    type ifname
+  }
+  set claims6 {
+    typeof iifname . @th,64,128
+  }
+  set from4 {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set from6 {
+    type ifname . ether_addr . ipv6_addr
+  }
+  set own4 {
+    type ifname . ipv4_addr
+  }
+  set own6 {
+    type ifname . ipv6_addr
   }
   set pools4 {
     type ipv4_addr
@@ -843,17 +963,30 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-3 {
+  chain layout-4 {
   }
   chain wl-raw {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    meta l4proto ipv6-icmp jump wl-neighbours
     icmp type redirect counter drop comment "redirect from a container"
+    iifname . ether saddr . ip saddr @from4 accept
+    iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
     iifname . ip6 saddr @own6 accept
+    iifname . ether saddr @links jump wl-on-link
+    iifname @any-mac jump wl-on-link
+    counter drop comment "source address not of this endpoint"
+  }
+  chain wl-neighbours {
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
+    icmpv6 type != nd-neighbor-advert return
+    @th,64,16 & 0xffc0 == 0xfe80 return
+    iifname . @th,64,128 @claims6 return
+    counter drop comment "neighbour advertisement for an address not of this endpoint"
+  }
+  chain wl-on-link {
     ip6 saddr fe80::/10 accept
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
-    counter drop comment "source address not of this endpoint"
   }
   chain waiting {
     counter drop comment "policies are not known yet"
@@ -867,7 +1000,7 @@ table inet calico-libnetwork {
     counter drop comment "unknown workload interface"
   }
   chain encapsulated {
-    udp dport 4789 counter drop comment "VXLAN from a container"
+    udp dport { 4789 } counter drop comment "VXLAN from a container"
     meta l4proto 4 counter drop comment "IP in IP from a container"
   }
   chain wl-to-host {
@@ -1069,10 +1202,35 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
 }
+table arp calico-libnetwork {
+  set from-arp {
+    type ifname . ether_addr . ipv4_addr
+  }
+  set own-arp {
+    type ifname . ipv4_addr
+  }
+  chain arp-in {
+    type filter hook input priority filter; policy accept;
+    iifname "cali*" goto arp-wl
+  }
+  chain arp-wl {
+    iifname . arp saddr ether . arp saddr ip @from-arp accept
+    iifname . arp saddr ip @own-arp accept
+    arp operation request arp saddr ip 0.0.0.0 accept comment "duplicate address detection"
+    counter drop comment "ARP for an address not of this endpoint"
+  }
+}
 add element inet calico-libnetwork from-wl { "calia" : goto fl-2, "calic" : goto fl-4, "calib" : goto fl-6 }
 add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto tl-3, "calib" : goto tl-5 }
-add element inet calico-libnetwork own4 { "calia" . 10.20.0.1, "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1, "calia" . 10.30.0.1 }
-add element inet calico-libnetwork own6 { "calia" . fd00:20::1, "calib" . fd00:20::1 }
+add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
+add element inet calico-libnetwork any-mac { "calic", "calib" }
+add element inet calico-libnetwork claims6 { "calia" . 0xfd000020000000000000000000000001, "calib" . 0xfd000020000000000000000000000001 }
+add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
+add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
+add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
+add element inet calico-libnetwork own4 { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
+add element inet calico-libnetwork own6 { "calib" . fd00:20::1 }
+add element arp calico-libnetwork own-arp { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
 add element inet calico-libnetwork pools4 { 10.20.0.0/16, 10.30.0.0/24 }
 add element inet calico-libnetwork masq4 { 10.20.0.0/16 }
 add element inet calico-libnetwork pools6 { fd00:20::/48 }
