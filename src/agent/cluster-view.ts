@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { messageOf, type Log } from '../base/index.js';
 import {
   allAffinitiesPrefix,
@@ -80,7 +81,8 @@ export const clusterPrefixes: readonly string[] = [
 export class ClusterView implements SyncListener {
   readonly #listener: ClusterListener;
   readonly #log: Log;
-  readonly #texts = new Map<string, string>();
+  /** Of what was told last; the texts themselves would be most of the memory of a large cluster. */
+  readonly #digests = new Map<string, string>();
   readonly #pools = new Map<string, IpPool>();
   readonly #nodes = new Map<string, Node>();
   readonly #unreadable = new Map<string, string>();
@@ -106,7 +108,7 @@ export class ClusterView implements SyncListener {
   onSnapshot(all: ReadonlyMap<string, Entry>): void {
     this.#whole = this.#inSync ? new Set() : new Set(['pools', 'nodes']);
     const told = this.#whole;
-    for (const key of [...this.#texts.keys()]) if (!all.has(key)) this.onChange(key, undefined);
+    for (const key of [...this.#digests.keys()]) if (!all.has(key)) this.onChange(key, undefined);
     for (const [key, entry] of all) this.onChange(key, entry);
     this.#whole = undefined;
     // At the first also when there are none: what depends on them is known now.
@@ -117,9 +119,10 @@ export class ClusterView implements SyncListener {
   }
 
   onChange(key: string, entry: Entry | undefined): void {
-    if (entry?.value === this.#texts.get(key)) return;
-    if (entry === undefined) this.#texts.delete(key);
-    else this.#texts.set(key, entry.value);
+    const digest = entry && hash('sha1', entry.value, 'base64');
+    if (digest === this.#digests.get(key)) return;
+    if (digest === undefined) this.#digests.delete(key);
+    else this.#digests.set(key, digest);
     const text = entry?.value;
     if (key.startsWith(ENDPOINTS)) {
       const endpoint = this.#decode(key, text, decodeWorkloadEndpoint);

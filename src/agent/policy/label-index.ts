@@ -1,5 +1,5 @@
 import { requiredLabel, type Labels, type Selector, type SelectorNode } from '../../model/index.js';
-import { SharedSets } from './shared-sets.js';
+import { SharedValues } from './shared-values.js';
 
 /** Anything that carries labels: endpoints of any kind, and sets of networks. */
 export interface Labelled {
@@ -37,7 +37,8 @@ export class LabelIndex {
   readonly #profileLabels = new Map<string, Labels>();
   readonly #selectors = new Map<string, Selector>();
   readonly #selectorsByTerm = new Map<string, Set<string>>();
-  readonly #matches = new SharedSets();
+  readonly #matches = new SharedValues<ReadonlySet<string>>();
+  readonly #labels = new SharedValues<Labels>();
 
   get itemCount(): number {
     return this.#items.size;
@@ -77,7 +78,7 @@ export class LabelIndex {
     for (const key of this.#candidates(selector)) {
       const item = this.#items.get(key);
       if (item === undefined || !selector.evaluate(item.labels)) continue;
-      const next = more.get(item.matched) ?? this.#matches.share(new Set(item.matched).add(id));
+      const next = more.get(item.matched) ?? this.#share(new Set(item.matched).add(id));
       more.set(item.matched, next);
       item.matched = next;
       matched.push(key);
@@ -113,10 +114,15 @@ export class LabelIndex {
     return this.#items.get(key)?.matched ?? NONE;
   }
 
+  #share(matched: ReadonlySet<string>): ReadonlySet<string> {
+    if (matched.size === 0) return NONE;
+    return this.#matches.share([...matched].sort().join('\0'), matched);
+  }
+
   #without(matched: ReadonlySet<string>, id: string): ReadonlySet<string> {
     const left = new Set(matched);
     left.delete(id);
-    return left.size === 0 ? NONE : this.#matches.share(left);
+    return this.#share(left);
   }
 
   #candidates(selector: Selector): Iterable<string> {
@@ -149,7 +155,7 @@ export class LabelIndex {
         labels[label] ??= value;
       }
     }
-    return labels ?? own;
+    return labels === undefined ? own : this.#labels.share(JSON.stringify(labels), labels);
   }
 
   #matching(labels: Labels, terms: readonly string[]): ReadonlySet<string> {
@@ -159,7 +165,7 @@ export class LabelIndex {
         if (this.#selectors.get(id)?.evaluate(labels) === true) (matched ??= new Set()).add(id);
       }
     }
-    return matched === undefined ? NONE : this.#matches.share(matched);
+    return matched === undefined ? NONE : this.#share(matched);
   }
 }
 

@@ -19,12 +19,12 @@ import type { HostInterface } from './resolve-hosts.js';
 import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
 import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
-import { ownLabels } from './scoped-selector.js';
 import type { EndpointFacts } from './selector-members.js';
+import { SharedFacts } from './shared-facts.js';
 import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
-  /** Until `begin` no endpoint is reachable: policies that are not known yet may forbid it. */
+  /** Until `begin` no endpoint is reachable: policies not known yet may forbid it. */
   readonly waits?: boolean;
 }
 
@@ -41,9 +41,8 @@ export interface PolicyCounts {
 }
 
 /**
- * The policy of this host as rules in a sink, kept by deltas: what a change costs is in what it
- * touches, not in how much there is. After `tidy` the sink's content depends on the facts told, not
- * on their order, but for the names of lists; a great many endpoints take more than one `tidy`.
+ * The policy of this host as rules in a sink, kept by deltas: what a change costs is in what it touches.
+ * After `tidy` the sink's content depends on the facts told, not on their order, but for lists' names.
  */
 export class Policy {
   readonly #now: () => number;
@@ -52,6 +51,7 @@ export class Policy {
   readonly #applied = new AppliedPolicies();
   readonly #hosts: HostEndpoints;
   readonly #nodes: NodeReach;
+  readonly #shared = new SharedFacts();
   #revision = 0;
   #encapsulated = false;
   readonly #locals: LocalEndpoints;
@@ -64,15 +64,15 @@ export class Policy {
     this.#now = now;
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
-    this.#rules = new RuleChains(sink);
-    const [rules, applied] = [this.#rules, this.#applied];
+    const [rules, applied] = [new RuleChains(sink), this.#applied];
+    this.#rules = rules;
     const tiers = new TierChains(sink, rules);
     this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
-    const waits = settings.waits === true;
+    const { waits = false } = settings;
     this.#locals = new LocalEndpoints(sink, this.#lists, applied, waits);
     this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
     this.facts = new PolicyFacts(rules, applied, this.#locals);
-    if (waits) this.#rules.members.hold();
+    if (waits) rules.members.hold();
   }
 
   /** What was told, by address. */
@@ -169,7 +169,7 @@ export class Policy {
 
   /** Any endpoint of the cluster, for the selectors; undefined when it went. */
   setEndpoint(key: string, facts: EndpointFacts | undefined): void {
-    const own = facts && { ...facts, labels: ownLabels(facts.labels) };
+    const own = facts && this.#shared.of(facts);
     if (this.#rules.members.setItem(`endpoint ${key}`, own)) this.#revision += 1;
   }
 
