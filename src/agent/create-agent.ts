@@ -160,9 +160,8 @@ class HostAgent implements Agent {
   #onForeignRules(tables: ReadonlySet<string> | undefined): void {
     if (tables === undefined) this.#mark('compare', 'forward');
     if (tables?.has(`inet ${this.#wiring.table.name}`) === true) this.#pace.onChange();
-    if (tables?.has('ip filter') === true || tables?.has('ip6 filter') === true) {
-      this.#mark('forward');
-    }
+    const firewalls = ['ip filter', 'ip6 filter', 'inet firewalld'];
+    if (firewalls.some((name) => tables?.has(name) === true)) this.#mark('forward');
   }
 
   /** Not behind whatever the loop is at: until this is in the kernel the host may be open. */
