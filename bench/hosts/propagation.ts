@@ -1,4 +1,5 @@
 import { established, startBgpLab, type BgpHost } from '../../test/fixtures/bgp-lab.js';
+import { until } from '../../test/fixtures/until.js';
 import { finding, type HostFinding } from './finding.js';
 import { linesOf, undoing, type Lines } from './lab.js';
 
@@ -117,6 +118,16 @@ async function newBlock(host: BgpHost, way: Way, poolId: string, monitor: Lines)
   }
 }
 
+/**
+ * The kernel brings an interface into operation a moment after it was set up, late on a busy machine, and drops what
+ * comes before. A container of Docker has that long until its first program runs.
+ */
+async function operational(host: BgpHost, name: string): Promise<void> {
+  const up = async (): Promise<boolean> =>
+    (await host.inside(name, 'ip', 'link', 'show', 'cali0')).stdout.includes('state UP');
+  await until(up, 'the container’s interface');
+}
+
 async function firstPings(
   one: BgpHost,
   two: BgpHost,
@@ -130,7 +141,9 @@ async function firstPings(
   for (const way of WAYS) await one.container(network(way), `from-${way.pool}`);
   for (let start = 0; start < starts; start += 1) {
     for (const [at, way] of WAYS.entries()) {
-      const address = await two.container(network(way), `to-${way.pool}-${start}`);
+      const name = `to-${way.pool}-${start}`;
+      const address = await two.container(network(way), name);
+      await operational(two, name);
       const ping = ['-n', '-c', '1', '-W', '1', address];
       const { status } = await one.inside(`from-${way.pool}`, 'ping', ...ping);
       answered[at]?.push(status === 0 ? 1 : 0);

@@ -168,9 +168,8 @@ class HostAgent implements Agent {
     const { name } = this.#wiring.table;
     const isOurs = tableFamilies.some((family) => tables?.has(`${family} ${name}`) === true);
     if (isOurs) this.#pace.onChange();
-    if (tables?.has('ip filter') === true || tables?.has('ip6 filter') === true) {
-      this.#mark('forward');
-    }
+    const firewalls = ['ip filter', 'ip6 filter', 'inet firewalld'];
+    if (firewalls.some((table) => tables?.has(table) === true)) this.#mark('forward');
   }
 
   /** Not behind whatever the loop is at: until this is in the kernel the host may be open. */

@@ -1,8 +1,10 @@
 import { isFault } from '../base/index.js';
 import type { Family } from '../model/index.js';
 import {
+  ensureFirewalld,
   ensureForwardAccepts,
   ensureInputAccepts,
+  type FirewalldState,
   type ForwardState,
   type HostOpening,
   type InputState,
@@ -15,7 +17,7 @@ const CHAINS = ['DOCKER-USER', 'FORWARD', 'INPUT'];
 export type Openings = Readonly<Partial<Record<Family, readonly HostOpening[]>>>;
 
 /**
- * Keeps the accepts for forwarded packets in iptables. Other programs change iptables all the time
+ * Keeps the accepts for forwarded packets in iptables and in firewalld's table. Other programs change iptables all the time
  * (Docker does for every published port): a look at the chains that matter, within this process,
  * tells whether iptables has to be run at all. With openings to the host itself INPUT is kept too.
  */
@@ -24,6 +26,7 @@ export class ForwardKeeper {
   readonly #run: Run | undefined;
   readonly #states: Partial<Record<Family, ForwardState>> = {};
   readonly #inputs: Partial<Record<Family, InputState>> = {};
+  #firewalld: FirewalldState = 'absent';
   readonly #opened = new Map<Family, string>();
   readonly #seen = new Map<Family, string>();
 
@@ -41,6 +44,10 @@ export class ForwardKeeper {
     return this.#inputs;
   }
 
+  get firewalld(): FirewalldState {
+    return this.#firewalld;
+  }
+
   /** With `force` iptables is asked even when its chains look as they did. */
   async ensure(
     families: readonly Family[],
@@ -48,6 +55,7 @@ export class ForwardKeeper {
     force: boolean,
     signal: AbortSignal,
   ): Promise<void> {
+    this.#firewalld = await ensureFirewalld(this.#nft, openings);
     for (const family of families) {
       const wanted = openings[family] ?? [];
       const same = this.#opened.get(family) === JSON.stringify(wanted);

@@ -1,5 +1,6 @@
 import {
   Address,
+  BGP_PORT,
   Cidr,
   families,
   mergeFelix,
@@ -67,7 +68,14 @@ export class RemoteFeed {
 
   /** What tunnels need of the host's own firewall. */
   get openings(): Openings {
-    return tunnelOpenings(this.#options.tunnels.inUse, this.felix.vxlanPort ?? VXLAN_UDP_PORT);
+    const port = this.felix.vxlanPort ?? VXLAN_UDP_PORT;
+    return tunnelOpenings(this.#options.tunnels.inUse, port, this.#bgpPort);
+  }
+
+  /** Where BIRD listens; another `listenPort` than BGP's own is the operator's to open. */
+  get #bgpPort(): number | undefined {
+    const { bgp } = this.#options.settings;
+    return bgp === undefined || bgp.disabled !== undefined ? undefined : BGP_PORT;
   }
 
   onPools(pools: Iterable<IpPool>): void {
@@ -125,6 +133,7 @@ export class RemoteFeed {
       inUse: tunnels.inUse,
       port: this.felix.vxlanPort ?? VXLAN_UDP_PORT,
       addresses: this.#tunnelAddresses(),
+      ...(this.#bgpPort === undefined ? {} : { bgpPort: this.#bgpPort }),
       outsiders: withoutNested(this.felix.externalNodesList ?? []),
     });
     for (const { name, hook, rules } of chains) {

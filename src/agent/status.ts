@@ -1,7 +1,7 @@
 import type { BgpReason, BgpStatus } from './bgp/index.js';
 import type { PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
-import type { ForwardState, InputState } from './nat/index.js';
+import type { FirewalldState, ForwardState, InputState } from './nat/index.js';
 import type { PolicyCounts } from './policy/index.js';
 import type {
   HostSettings,
@@ -37,6 +37,8 @@ export type DecisionReason =
   | 'felix-late'
   /** Something beside us or missing beside us that an operator should know of. */
   | 'felix'
+  /** The host's own firewall cannot be told to let tunnels and containers pass. */
+  | 'firewall-closed'
   /** Two Nodes have one address: one of them is not reached. */
   | 'address-of-two-nodes'
   /** A tunnel to other hosts does not work, or not wholly. */
@@ -83,6 +85,7 @@ export interface AgentStatus {
   readonly forward: Readonly<Partial<Record<4 | 6, ForwardState>>>;
   /** The host's own firewall towards tunnels, where there are tunnels. */
   readonly input: Readonly<Partial<Record<4 | 6, InputState>>>;
+  readonly firewalld: FirewalldState;
   readonly bgp: BgpStatus;
   readonly decisions: readonly Decision[];
 }
@@ -112,6 +115,7 @@ export function describeAgent(
     ...(progress.host === undefined ? {} : { host: progress.host }),
     forward: forward.states,
     input: forward.inputs,
+    firewalld: forward.firewalld,
     bgp: wiring.bgp?.status ?? { state: 'off', reason: 'not configured', sessions: [] },
     decisions: decisions(wiring, progress),
   };
@@ -163,6 +167,11 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   );
   for (const { destination, reason, words } of missing.slice(0, MOST_ROUTES)) {
     add(reason, destination, words);
+  }
+  if (wiring.forward.firewalld === 'closed') {
+    const words =
+      'firewalld keeps its rules to itself (NftablesTableOwner): allow the service calico from the other hosts, and put cali+ and the tunnels into the zone calico';
+    add('firewall-closed', 'firewalld', words);
   }
   for (const warning of progress.host?.warnings ?? []) add('host-setting', 'host', warning);
   found.push(...(wiring.bgp?.notes ?? []));

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { finding, ratioFinding } from '../../bench/hosts/finding.js';
 import { renderReport } from '../../bench/report.js';
 import { isMet, targetsOf, type BenchReport } from '../../bench/targets.js';
 import type { LoadResult } from '../../bench/plugin-load.js';
@@ -82,4 +83,20 @@ t.test('policy: the slowest kind of edit counts, and the control has to be slow'
   t.match(text, /start to in-sync, large cluster +9\.00 s .* met/);
   t.match(text, /memory then, large cluster +460\.00 MiB .* MISSED/);
   t.match(text, /a policy of all endpoints comes or goes +9\.0 \(9\.0 to 9\.0\) +1\.0 +70\.0/);
+});
+
+t.test('what is measured between hosts is a target each, with its notes', async (t) => {
+  const promised = { name: 'one change', unit: 'ms', bound: 50, direction: 'at most' } as const;
+  const hosts = [finding({ ...promised, notes: ['as it was'] }, [10, 12, 11])];
+  const found = targetsOf({ ...report, hosts }).find(({ name }) => name === 'one change');
+  t.match(found, { value: 11, bound: 50 });
+  const text = renderReport({ ...report, hosts });
+  t.match(text, /one change +11\.00 \(1[01]\.00 to 1[12]\.00\) +ms +3/);
+  t.match(text, 'one change: as it was');
+  const pairs = ratioFinding({ ...promised, direction: 'at least', bound: 0.95 }, [
+    [2, 1],
+    [3, 2],
+    [1, 1],
+  ]);
+  t.equal(pairs.value.value, 1.5, 'the median of the ratios');
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { findProgram, labObstacle, startLabHost } from '../fixtures/lab-host.js';
@@ -36,6 +36,9 @@ t.test(
       'firewalld/zones/calico.xml',
     ]) {
       t.ok(existsSync(join(tree, 'usr/lib', dropIn)), dropIn);
+      const text = readFileSync(join(tree, 'usr/lib', dropIn), 'utf8');
+      const comments = [...text.matchAll(/<!--([^]*?)-->/g)].map(([, inside]) => inside);
+      t.notMatch(comments.join('\n'), '--', 'comments of XML have no double hyphen');
     }
     const host = await startLabHost('packaged');
     t.teardown(() => host.stop());

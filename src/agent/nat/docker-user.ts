@@ -12,7 +12,7 @@ export type Run = (
 export type ForwardState =
   /** Docker's own chain has them. */
   | 'docker-user'
-  /** No such chain, but FORWARD drops by policy: they stand in FORWARD itself. */
+  /** No such chain, but FORWARD is not empty and open: they stand in FORWARD itself. */
   | 'forward'
   /** Nothing in iptables drops forwarded packets. */
   | 'not-needed'
@@ -42,7 +42,7 @@ export async function ensureForwardAccepts(
     if (listed.status !== 0) {
       const forward = await call('-S', 'FORWARD');
       if (forward.status !== 0) throw refused(family, forward);
-      if (!forward.stdout.split('\n').includes('-P FORWARD DROP')) return 'not-needed';
+      if (isOpen('FORWARD', forward.stdout)) return 'not-needed';
       chain = 'FORWARD';
     }
     for (const rule of accepts()) await ensure(family, call, chain, rule);
@@ -57,6 +57,8 @@ export async function ensureForwardAccepts(
 export interface HostOpening {
   /** iptables' words, such as `-p udp --dport 4789`. */
   readonly match: readonly string[];
+  /** nft's words, such as `udp dport 4789`. */
+  readonly nft: string;
 }
 
 /** Whether the openings are in INPUT. */
@@ -80,7 +82,7 @@ export async function ensureInputAccepts(
   try {
     const listed = await call('-S', 'INPUT');
     if (listed.status !== 0) throw refused(family, listed);
-    if (listed.stdout.trim() === '-P INPUT ACCEPT') return 'not-needed';
+    if (isOpen('INPUT', listed.stdout)) return 'not-needed';
     for (const { match } of openings) {
       await ensure(family, call, 'INPUT', [...match, ...MARKED]);
     }
@@ -89,6 +91,12 @@ export async function ensureInputAccepts(
     throw error;
   }
   return 'kept';
+}
+
+/** Nothing but accepts of ours is in the chain, and it accepts what is left. */
+function isOpen(chain: string, listed: string): boolean {
+  const lines = listed.split('\n').filter((line) => line.trim() !== '' && !line.includes(COMMENT));
+  return lines.length === 1 && lines[0] === `-P ${chain} ACCEPT`;
 }
 
 const MARKED = [

@@ -1,2 +1,3 @@
 export * from './docker-user.js';
+export * from './firewalld.js';
 export * from './render-nat.js';

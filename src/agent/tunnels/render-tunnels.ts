@@ -21,6 +21,8 @@ export interface TunnelRules {
   readonly port: number;
   /** This host's own tunnel addresses. */
   readonly addresses: Readonly<Partial<Record<TunnelKind, Address>>>;
+  /** Where this host's BIRD listens; absent when it speaks to nobody. */
+  readonly bgpPort?: number;
   /** Networks of hosts outside the cluster whose packets are taken as well. */
   readonly outsiders?: readonly Cidr[];
 }
@@ -60,6 +62,14 @@ export function renderTunnels(given: TunnelRules): TunnelContent {
     ),
     `${match} ${PROTOCOL[family]} counter drop comment "${what} from an unknown host"`,
   ]);
+  // From others BGP is not refused here: the operator's own routers may dial, past a firewall that lets them.
+  const spoken =
+    given.bgpPort === undefined
+      ? []
+      : families.map(
+          (family) =>
+            `tcp dport ${given.bgpPort} ${ip(family)} saddr @${hostSet(family)} meta mark set meta mark | 0x10000 accept`,
+        );
   const untracked = (side: 'saddr' | 'daddr'): string[] =>
     vxlan.flatMap((family) =>
       peers(family, outsiders).map(
@@ -76,7 +86,11 @@ export function renderTunnels(given: TunnelRules): TunnelContent {
   });
   return {
     chains: [
-      { name: 'tunnel-in', hook: hook('filter', 'input', 'filter - 11'), rules: judged },
+      {
+        name: 'tunnel-in',
+        hook: hook('filter', 'input', 'filter - 11'),
+        rules: [...judged, ...spoken],
+      },
       {
         name: 'tunnel-raw',
         hook: hook('filter', 'prerouting', 'raw - 1'),
@@ -95,15 +109,28 @@ function peers(family: Family, outsiders: readonly Cidr[]): readonly string[] {
   return [`@${hostSet(family)}`, ...(named === '' ? [] : [`{ ${named} }`])];
 }
 
-/** What iptables' INPUT has to let in for tunnels in use. */
+/** What the host's own firewall has to let in from known hosts. */
+export interface Opening {
+  /** In iptables' words. */
+  readonly match: readonly string[];
+  /** In nft's words. */
+  readonly nft: string;
+}
+
+/** For tunnels in use, and for BGP where a port is given. */
 export function tunnelOpenings(
   inUse: ReadonlySet<TunnelKind>,
   port: number,
-): Readonly<Record<Family, readonly { readonly match: readonly string[] }[]>> {
-  const vxlan = { match: ['-p', 'udp', '--dport', String(port)] };
-  const ipip = { match: ['-p', '4'] };
+  bgpPort?: number,
+): Readonly<Record<Family, readonly Opening[]>> {
+  const vxlan = { match: ['-p', 'udp', '--dport', String(port)], nft: `udp dport ${port}` };
+  const ipip = { match: ['-p', '4'], nft: 'meta l4proto 4' };
+  const bgp =
+    bgpPort === undefined
+      ? []
+      : [{ match: ['-p', 'tcp', '--dport', String(bgpPort)], nft: `tcp dport ${bgpPort}` }];
   return {
-    4: [...(inUse.has('vxlan4') ? [vxlan] : []), ...(inUse.has('ipip') ? [ipip] : [])],
-    6: inUse.has('vxlan6') ? [vxlan] : [],
+    4: [...(inUse.has('vxlan4') ? [vxlan] : []), ...(inUse.has('ipip') ? [ipip] : []), ...bgp],
+    6: [...(inUse.has('vxlan6') ? [vxlan] : []), ...bgp],
   };
 }

@@ -77,7 +77,10 @@ t.test('what iptables refuses is told', async (t) => {
 });
 
 t.test('an INPUT chain that may drop gets one accept per opening, first', async (t) => {
-  const openings = [{ match: ['-p', 'udp', '--dport', '4789'] }, { match: ['-p', '4'] }];
+  const openings = [
+    { match: ['-p', 'udp', '--dport', '4789'], nft: 'udp dport 4789' },
+    { match: ['-p', '4'], nft: 'meta l4proto 4' },
+  ];
   const open = fakeIptables({ 'iptables -S INPUT': { status: 0, stdout: '-P INPUT ACCEPT\n' } });
   t.equal(await ensureInputAccepts(4, openings, undefined, open.run), 'not-needed');
   const shut = fakeIptables({

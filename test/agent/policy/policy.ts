@@ -30,7 +30,10 @@ t.test('containers cannot speak into the tunnels, whatever their port', async (t
   const { table, policy } = createPolicy();
   t.match(table.takeFull(), 'udp dport { 4789 } counter drop comment "VXLAN from a container"');
   policy.setEncapsulation({ ipip: false, vxlanPort: 8472 });
-  t.match(table.takeDelta(), 'udp dport { 4789, 8472 } counter drop comment "VXLAN from a container"');
+  t.match(
+    table.takeDelta(),
+    'udp dport { 4789, 8472 } counter drop comment "VXLAN from a container"',
+  );
 });
 
 t.test('any order of news ends as if only the end had been told', async (t) => {

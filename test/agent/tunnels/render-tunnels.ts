@@ -48,11 +48,25 @@ t.test('and from networks of hosts outside the cluster', async (t) => {
   );
 });
 
+t.test('BGP of known hosts is marked, of others left alone', async (t) => {
+  const { chains } = renderTunnels({
+    ...{ inUse: new Set<TunnelKind>(), port: 4789, addresses: {}, bgpPort: 179 },
+  });
+  t.same(chains[0]?.rules, [
+    'tcp dport 179 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'tcp dport 179 ip6 saddr @hosts6 meta mark set meta mark | 0x10000 accept',
+  ]);
+});
+
 t.test('the host’s own firewall is asked to let in what is in use', async (t) => {
   t.same(tunnelOpenings(new Set(['vxlan4', 'ipip']), 8472), {
-    4: [{ match: ['-p', 'udp', '--dport', '8472'] }, { match: ['-p', '4'] }],
+    4: [
+      { match: ['-p', 'udp', '--dport', '8472'], nft: 'udp dport 8472' },
+      { match: ['-p', '4'], nft: 'meta l4proto 4' },
+    ],
     6: [],
   });
+  t.match(tunnelOpenings(new Set(), 4789, 179)[6], [{ match: ['-p', 'tcp', '--dport', '179'] }]);
 });
 
 t.test('what the host sends into a tunnel has its address there', async (t) => {
