@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
 import type { DaemonConfig, NetworkScope } from './config/index.js';
 import {
+  closeBehind,
   coreOf,
+  exchangedStore,
   explained,
   newBehind,
   wakeAfterFailedStart,
@@ -84,7 +86,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await sleep(LOAD_AFTER_MS, stopping.signal);
     services = await openLocalServices(options, behind, pending);
     observers.push(services.observe);
-    await keepTrying(options, behind, pending, stopping.signal);
+    while (!stopping.signal.aborted) {
+      const core = await keepTrying(options, behind, pending, stopping.signal);
+      const why = await exchangedStore(core.store, stopping.signal);
+      log.warn({ reason: why.reason }, `${why.message}; beginning anew`);
+      closeBehind(behind, why);
+      await core.stop();
+    }
   };
   const running = bringUp().catch((error: unknown) => {
     if (!stopping.signal.aborted) log.error({ err: error }, 'the daemon did not come up');
@@ -147,7 +155,7 @@ function createServers(
 ): readonly NamedServer[] {
   const { config, log, passedSockets } = options;
   const { callTimeoutMs, deleteTimeoutMs, bootWaitMs, driverName, ipamDriverName } = config;
-  const bootTimeoutMs = (): number => (behind.core === undefined ? bootWaitMs : callTimeoutMs);
+  const bootTimeoutMs = (): number => (behind.wasThere ? callTimeoutMs : bootWaitMs);
   const common = { callTimeoutMs, deleteTimeoutMs, bootTimeoutMs, pending, log };
   const driverMethods = createDriverMethods({
     ...common,
@@ -215,6 +223,7 @@ async function keepTrying(
       // Whatever was asked of us while another machine had the name was meant for that one.
       if (behind.contestedAt !== undefined) behind.contestedAt = systemClock.now();
       behind.core = core;
+      behind.wasThere = true;
       behind.failure = undefined;
       behind.resolve(core);
       pending.wake();

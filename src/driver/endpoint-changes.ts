@@ -101,7 +101,7 @@ async function rewrite(
   const { book, writes, store, programmer } = context;
   await retryOnConflict(20, async (_attempt, current) => {
     const record = book.get(endpointId);
-    if (record === undefined || record.going) return;
+    if (record === undefined || record.going || record.revision === 0n) return;
     const now = current === undefined ? record : storedNow(record, current);
     if (now === undefined) return;
     const text = change(now.text);

@@ -17,6 +17,7 @@ import {
   type Network,
   type StoredNetwork,
 } from './network-record.js';
+import type { NetworkLedger } from './network-ledger.js';
 import { otherIpam, readNetworkOptions } from './options.js';
 import type { PoolRequests } from './ports.js';
 import { type ProfileBook } from './profile-book.js';
@@ -32,6 +33,7 @@ export interface NetworksOptions {
   readonly names: { readonly driver: string; readonly ipamDriver: string };
   /** Told how many networks this host has, after each change. */
   readonly onCount: (count: number) => void;
+  readonly ledger: NetworkLedger;
   readonly log: Log;
 }
 
@@ -53,8 +55,13 @@ export class Networks {
       if (network === undefined) continue;
       pools.restore(network.poolIds);
       if (network.hosts[node] === undefined) continue;
-      this.#known.set(network.networkId, { network, revision, text: value });
+      this.#learn({ network, revision, text: value });
     }
+  }
+
+  #learn(stored: StoredNetwork): void {
+    this.#known.set(stored.network.networkId, stored);
+    this.#options.ledger.keep(stored);
   }
 
   /** A record that cannot be understood is left alone and said. */
@@ -89,7 +96,7 @@ export class Networks {
     if (entry === undefined) return undefined;
     const network = decodeNetwork(clusterIdOf(networkId), entry.value, node, networkId);
     if (!Object.values(network.hosts).includes(networkId)) return undefined;
-    this.#known.set(networkId, { network, revision: entry.revision, text: entry.value });
+    this.#learn({ network, revision: entry.revision, text: entry.value });
     pools.restore(network.poolIds);
     return network;
   }
@@ -134,8 +141,7 @@ export class Networks {
         },
       );
     }
-    const { revision } = result;
-    this.#known.set(network.networkId, { network, revision, text });
+    this.#learn({ network, revision: result.revision, text });
     this.#options.onCount(this.#known.size);
   }
 
@@ -202,7 +208,7 @@ export class Networks {
         writes: [{ key, value: text }],
       };
       const revision = await commitOrConflict(store, transaction, 'the network record', options);
-      if (this.#known.has(networkId)) this.#known.set(networkId, { network, revision, text });
+      if (this.#known.has(networkId)) this.#learn({ network, revision, text });
     });
   }
 
@@ -238,6 +244,7 @@ export class Networks {
       await commitOrConflict(store, transaction, 'the network record', options);
     });
     this.#known.delete(networkId);
+    this.#options.ledger.drop(networkId);
     this.#options.onCount(this.#known.size);
   }
 }

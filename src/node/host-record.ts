@@ -1,15 +1,26 @@
 /** `/calico/docker/v1/hosts/<node>`: which machine last used the node name (architecture §5). */
 export interface HostRecord {
+  /** Empty in a record that another host made for one that it remembers. */
   readonly uuid: string;
   /** The Docker engine that was last seen there; absent until dockerd answered for the first time. */
   readonly engine?: { readonly id: string; readonly version: string };
   /** Version of this program. */
   readonly version: string;
+  /** The epoch of the datastore in which this host has claimed the addresses of its containers; see `Epoch`. */
+  readonly epoch?: string;
+  /** Raised by this host alone, after it wrote something: a lower one than it knows shows a datastore that went back. */
+  readonly count?: number;
 }
 
 export function encodeHostRecord(record: HostRecord): string {
-  const { uuid, engine, version } = record;
-  return JSON.stringify({ uuid, ...(engine === undefined ? {} : { engine }), version });
+  const { uuid, engine, version, epoch, count } = record;
+  return JSON.stringify({
+    uuid,
+    ...(engine === undefined ? {} : { engine }),
+    version,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(count === undefined ? {} : { count }),
+  });
 }
 
 /** Undefined for a value that is none of ours: it is replaced by the next registration. */
@@ -22,10 +33,12 @@ export function decodeHostRecord(text: string): HostRecord | undefined {
   }
   if (!isObject(value) || typeof value['uuid'] !== 'string') return undefined;
   const engine = value['engine'];
-  const version = value['version'];
+  const { version, epoch, count } = value;
   return {
     uuid: value['uuid'],
     version: typeof version === 'string' ? version : '',
+    ...(typeof epoch === 'string' ? { epoch } : {}),
+    ...(typeof count === 'number' && Number.isSafeInteger(count) ? { count } : {}),
     ...(isObject(engine) &&
     typeof engine['id'] === 'string' &&
     typeof engine['version'] === 'string'
