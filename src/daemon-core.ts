@@ -1,8 +1,7 @@
-import { setMaxListeners } from 'node:events';
 import { allocationGate, storeAnswers } from './allocation-gate.js';
 import { createAgent, type Agent } from './agent/index.js';
 import { bgpSettings } from './bgp-settings.js';
-import { Fault, type Clock, type Log } from './base/index.js';
+import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
 import {
@@ -13,10 +12,16 @@ import {
   type StartAgain,
 } from './docker/index.js';
 import { chooseDataplane, ensureReturnAction } from './choose-dataplane.js';
-import { Closers } from './closers.js';
+import { Closers, lifeOf } from './closers.js';
 import { watched } from './failpoints.js';
 import { followInventory } from './follow-inventory.js';
-import { describeExchange, othersClaimed, requirePools, type ExchangeNews } from './exchange.js';
+import {
+  describeExchange,
+  othersClaimed,
+  refuseUnnoticed,
+  requirePools,
+  type ExchangeNews,
+} from './exchange.js';
 import { joinCluster, registerAgain, type Joined } from './join-cluster.js';
 import { NodeKeeper } from './keep-node.js';
 import { felixFromVariables } from './model/v3/index.js';
@@ -99,21 +104,6 @@ async function start(given: DaemonCoreOptions, closers: Closers): Promise<Daemon
   return wire(options, { ...joined, store: joined.keeper.store, netlink, nft, uuid }, closers);
 }
 
-/** Fires at the end of the daemon, and at that of this core, which may come sooner. */
-function lifeOf(daemon: AbortSignal, closers: Closers): AbortSignal {
-  const life = new AbortController();
-  setMaxListeners(0, life.signal);
-  const end = (): void => life.abort(daemon.reason);
-  if (daemon.aborted) end();
-  daemon.addEventListener('abort', end, { once: true, signal: life.signal });
-  closers.add(async () => {
-    life.abort(
-      new Fault('unavailable', 'this part of the daemon was ended', { reason: 'stopped' }),
-    );
-  });
-  return life.signal;
-}
-
 interface Opened extends Joined {
   readonly store: Store;
   readonly netlink: Netlink;
@@ -129,7 +119,7 @@ async function wire(
   const { config, log, clock, signal, pending } = options;
   const { store, netlink, nft, hold, keeper, verdict, registration, uuid } = opened;
   const gate = allocationGate(hold, keeper);
-  const exchanged = verdict.kind === 'exchanged';
+  const exchanged = verdict.kind !== 'same';
   const { driverName, ipamDriverName, nodeName, runDir, namespace, interfacePrefix, vethMtu } =
     config;
   const node = nodeName.name;
@@ -202,9 +192,11 @@ async function wire(
     signal,
   );
   closers.add(() => plugin.stop());
-  if (exchanged) requirePools(plugin, verdict.why);
+  if (verdict.kind === 'same') await refuseUnnoticed(plugin.claims, config.stateDir);
+  if (exchanged) requirePools(plugin, verdict);
+  else plugin.forgetNetworks();
   await keeper.claimed(signal);
-  if (exchanged) await othersClaimed(keeper, signal);
+  if (verdict.kind === 'exchanged') await othersClaimed(keeper, signal);
   agent.restore(plugin.restored);
   closers.add(() => agent.stop());
   await agent.start(signal);

@@ -6,6 +6,7 @@ import type { DaemonConfig, NetworkScope } from './config/index.js';
 import {
   closeBehind,
   coreOf,
+  endExchanged,
   exchangedStore,
   explained,
   newBehind,
@@ -91,7 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const why = await exchangedStore(core.store, stopping.signal);
       log.warn({ reason: why.reason }, `${why.message}; beginning anew`);
       closeBehind(behind, why);
-      await core.stop();
+      await endExchanged(core, why, config.stateDir);
     }
   };
   const running = bringUp().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { deadline, Fault, isFault } from './base/index.js';
-import { DATASTORE_EXCHANGED } from './datastore/index.js';
+import { DATASTORE_EXCHANGED, exchangedFault } from './datastore/index.js';
 import { hasPool } from './ipam/index.js';
-import type { DatastoreVerdict, LineageKeeper } from './node/index.js';
+import { recordExchange, type DatastoreVerdict, type LineageKeeper } from './node/index.js';
 import type { PluginCore } from './plugin-core.js';
 
 /** How the datastore was found to be another one than before, for `status`. */
@@ -20,13 +20,27 @@ export function describeExchange(
   return { how: verdict.how, why: verdict.why, at: new Date(nowMs).toISOString() };
 }
 
+/**
+ * A datastore that looks like the one before, but lacks what running containers use, is none: throws `refused`, and the
+ * next try begins an epoch. What somebody took out by hand looks alike, and costs a look of all hosts.
+ */
+export async function refuseUnnoticed(
+  { claimed, endpoints }: PluginCore['claims'],
+  stateDir: string,
+): Promise<void> {
+  if (claimed.length + endpoints === 0) return;
+  const why = `it lacked ${claimed.length} addresses and ${endpoints} endpoints of running containers`;
+  await recordExchange(stateDir, why);
+  throw exchangedFault(why);
+}
+
 const MOST_NAMED = 3;
 
 /**
  * Pools tell how the hosts reach each other. Throws `refused` while a datastore has lost those of running containers:
  * what is in the kernel stays as it is until they are there again.
  */
-export function requirePools(plugin: PluginCore, why: string): void {
+export function requirePools(plugin: PluginCore, verdict: DatastoreVerdict): void {
   const { catalog, restored } = plugin;
   const lost = restored
     .flatMap(({ addresses }) => addresses)
@@ -35,14 +49,14 @@ export function requirePools(plugin: PluginCore, why: string): void {
   const more = lost.length > MOST_NAMED ? ` and ${lost.length - MOST_NAMED} more` : '';
   throw new Fault(
     'refused',
-    `the datastore was exchanged (${why}) and has no pool for addresses of running containers (${lost.slice(0, MOST_NAMED).join(', ')}${more}): ` +
+    `the datastore ${verdict.kind === 'exchanged' ? `was exchanged (${verdict.why})` : 'is new to this host'} and has no pool for addresses of running containers (${lost.slice(0, MOST_NAMED).join(', ')}${more}): ` +
       'make the pools again with calicoctl create -f; until then none is given out, and running containers are left as they are',
     { reason: DATASTORE_EXCHANGED },
   );
 }
 
 /** How long what is in the kernel is left as it is for the sake of hosts that have not claimed again. */
-const OTHERS_MS = 30_000;
+const OTHERS_MS = 10_000;
 
 /** Waits a while for the other hosts: until then the datastore lacks their endpoints and blocks. */
 export async function othersClaimed(keeper: LineageKeeper, signal: AbortSignal): Promise<void> {

@@ -69,6 +69,16 @@ export async function exchangedStore({ exchanged }: Store, stopping: AbortSignal
   return orAbort(noticed, stopping);
 }
 
+/** Ends what was built on the former datastore; what is in the kernel stays. */
+export async function endExchanged(core: DaemonCore, why: Fault, stateDir: string): Promise<void> {
+  const { recordExchange } = await import('./node/index.js');
+  const text = String(why.details['why'] ?? why.message);
+  await recordExchange(stateDir, text);
+  await core.stop();
+  // What was being written down meanwhile may have come after it.
+  await recordExchange(stateDir, text);
+}
+
 /** Calls whose failure makes Docker give a container up, and what of it passes by itself. */
 const START_METHODS = [
   'IpamDriver.RequestAddress',

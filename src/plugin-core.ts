@@ -72,6 +72,8 @@ export interface PluginCore {
   readonly book: EndpointBook;
   /** What running containers use and the datastore lacked at the start. */
   readonly claims: ClaimReport;
+  /** Forgets networks that the datastore does not have: somebody deleted them. */
+  forgetNetworks(): void;
   /** Keeps this node's addresses on tunnels, once it is started. */
   readonly tunnels: KeptWork;
   /** Reads the pools again: one may have been made a moment ago. */
@@ -190,7 +192,6 @@ async function assemble(
   const { exchanged } = options;
   if (exchanged) await ledger.writeAgain(store, { signal });
   await networks.load({ signal });
-  if (!exchanged) ledger.dropAllBut(new Set(networks.own().map((one) => one.network.networkId)));
   const { endpoints: restored, report } = await endpoints.load({ signal });
   const taken = exchanged ? await poolAddresses.claimAgain(allocator, { signal }) : [];
   veths.start();
@@ -211,6 +212,7 @@ async function assemble(
     catalog,
     restored,
     book,
+    forgetNetworks: () => ledger.dropAllBut(networks.own().map((one) => one.network.networkId)),
     claims: { ...report, conflicts: [...report.conflicts, ...taken] },
     tunnels,
     refreshPools: (bound) => refreshPools(store, catalog, bound),

@@ -42,9 +42,10 @@ export class NetworkLedger {
   }
 
   /** A store that was never exchanged lacks all others: somebody deleted them. */
-  dropAllBut(networkIds: ReadonlySet<string>): void {
+  dropAllBut(networkIds: readonly string[]): void {
+    const kept = new Set(networkIds);
     for (const networkId of this.#files.all().keys()) {
-      if (!networkIds.has(networkId)) this.drop(networkId);
+      if (!kept.has(networkId)) this.drop(networkId);
     }
   }
 

@@ -20,6 +20,8 @@ export interface RecordedDatastore {
   readonly count?: number;
   /** All hosts that had a record there. */
   readonly hosts?: readonly string[];
+  /** Why it is known to be another one by now; until the addresses of running containers are claimed there. */
+  readonly exchanged?: string;
 }
 
 /**
@@ -76,16 +78,20 @@ export async function recordDatastore(stateDir: string, record: RecordedDatastor
   await writeDurably(datastorePath(stateDir), text);
 }
 
+/** Keeps that another datastore answers, so that no crash forgets it; does nothing on a host that had none. */
+export async function recordExchange(stateDir: string, why: string): Promise<void> {
+  const recorded = await recordedDatastore(stateDir);
+  if (recorded !== undefined) await recordDatastore(stateDir, { ...recorded, exchanged: why });
+}
+
 const datastorePath = (stateDir: string): string => join(stateDir, 'datastore.json');
 
 function parseRecord(text: string): RecordedDatastore | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { type, storeId, clusterGuid, revision, epoch, count, hosts } = value as Record<
-      string,
-      unknown
-    >;
+    const { type, storeId, clusterGuid, revision, epoch, count, hosts, exchanged } =
+      value as Record<string, unknown>;
     if (type !== 'etcdv3' && type !== 'embedded') return undefined;
     if (typeof storeId !== 'string' || typeof clusterGuid !== 'string') return undefined;
     return {
@@ -95,6 +101,7 @@ function parseRecord(text: string): RecordedDatastore | undefined {
         : {}),
       ...(typeof epoch === 'string' ? { epoch } : {}),
       ...(typeof count === 'number' ? { count } : {}),
+      ...(typeof exchanged === 'string' ? { exchanged } : {}),
       ...(Array.isArray(hosts) ? { hosts: hosts.filter((one) => typeof one === 'string') } : {}),
     };
   } catch {

@@ -66,6 +66,7 @@ function judgeHistory(recorded: RecordedDatastore, found: FoundDatastore): Datas
   if (revision !== undefined && found.revision < revision) {
     return exchanged('went-back', `its revision is ${found.revision} and was ${revision}`);
   }
+  if (recorded.exchanged !== undefined) return exchanged('went-back', recorded.exchanged);
   if (count !== undefined && (found.count ?? -1) < count) {
     const is = found.count === undefined ? 'gone' : `at ${found.count}`;
     return exchanged('went-back', `the record of this host is ${is} and was at ${count}`);

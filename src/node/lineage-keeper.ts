@@ -1,4 +1,4 @@
-import { KeptWork, orAbort, type Clock, type Log } from '../base/index.js';
+import { deadline, KeptWork, orAbort, type Clock, type Log } from '../base/index.js';
 import {
   createSyncer,
   hostRecordKey,
@@ -26,12 +26,14 @@ export interface LineageKeeperOptions extends Omit<LineageHost, 'store'> {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** How long changes are collected before they are confirmed; 10 s unless told. */
+  /** How long changes are collected before they are confirmed; 2 s unless told. */
   readonly everyMs?: number;
 }
 
-const EVERY_MS = 10_000;
+const EVERY_MS = 2_000;
 const CONFIRM_MS = 10_000;
+/** The same at the end. */
+const LAST_MS = 1_500;
 
 /** Why no address is given out; the same word in log and `status`. */
 export type EpochRefusal = 'hosts-not-claimed' | 'datastore-locked';
@@ -52,6 +54,8 @@ export class LineageKeeper {
   #syncer: Syncer | undefined;
   #count: number;
   #locked = false;
+  /** Something was written since the count was raised. */
+  #unconfirmed = false;
   #started = false;
   /** Every host was seen to have claimed: new ones claim before they are seen. */
   #open = false;
@@ -65,7 +69,10 @@ export class LineageKeeper {
       listed: [clusterInformationKey, hostRecordKey(nodeName)],
       watched: { key: clusterInformationKey, beside: RESOURCES },
       judge: (key, entry) => this.#judge(key, entry),
-      onWritten: () => this.#kept.mark(),
+      onWritten: () => {
+        this.#unconfirmed = true;
+        this.#kept.mark();
+      },
     });
     this.#kept = new KeptWork({
       what: 'it could not be written down how far the datastore is',
@@ -153,6 +160,11 @@ export class LineageKeeper {
   async stop(): Promise<void> {
     this.#syncer?.stop();
     await this.#kept.stop();
+    if (!this.#unconfirmed || !this.#started || this.store.exchanged?.aborted === true) return;
+    await this.#confirm(deadline(LAST_MS)).catch((error: unknown) => {
+      // The next start knows a little less.
+      this.#options.log.debug({ err: error }, 'how far the datastore is could not be written down');
+    });
   }
 
   #judge(key: string, entry: Entry | undefined): string | undefined {
@@ -190,8 +202,9 @@ export class LineageKeeper {
     for (const wake of [...this.#changed]) wake();
   }
 
-  /** A mark of our own record's write would never end. */
+  /** Past the sentinels: a mark for its own write would never end. */
   async #confirm(signal: AbortSignal): Promise<void> {
+    this.#unconfirmed = false;
     await this.#record(await this.#write(signal));
   }
 
