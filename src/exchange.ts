@@ -25,11 +25,12 @@ export function describeExchange(
  * next try begins an epoch. What somebody took out by hand looks alike, and costs a look of all hosts.
  */
 export async function refuseUnnoticed(
-  { claimed, endpoints }: PluginCore['claims'],
+  { claimed, conflicts, endpoints }: PluginCore['claims'],
   stateDir: string,
 ): Promise<void> {
-  if (claimed.length + endpoints === 0) return;
-  const why = `it lacked ${claimed.length} addresses and ${endpoints} endpoints of running containers`;
+  const lost = claimed.length + conflicts.length;
+  if (lost + endpoints === 0) return;
+  const why = `it lacked ${lost} addresses and ${endpoints} endpoints of running containers`;
   await recordExchange(stateDir, why);
   throw exchangedFault(why);
 }

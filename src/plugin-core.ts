@@ -192,7 +192,7 @@ async function assemble(
   const { exchanged } = options;
   if (exchanged) await ledger.writeAgain(store, { signal });
   await networks.load({ signal });
-  const { endpoints: restored, report } = await endpoints.load({ signal });
+  const { endpoints: restored, report } = await endpoints.load({ signal, exchanged });
   const taken = exchanged ? await poolAddresses.claimAgain(allocator, { signal }) : [];
   veths.start();
   const tunnels = new KeptWork({

@@ -1,14 +1,14 @@
 import { messageOf } from '../base/index.js';
-import type { CallOptions } from '../datastore/index.js';
+import { commitOrConflict, resourceKey, type CallOptions } from '../datastore/index.js';
 import {
   hostInterfaceName,
   peerInterfaceName,
   workloadEndpointName,
   type WorkloadEndpoint,
 } from '../model/index.js';
-import { resourceKey } from '../datastore/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import type { EndpointsContext } from './context.js';
+import { withProfiles } from './endpoint-changes.js';
 import type { FiledEndpoint } from './endpoint-book.js';
 import type { AddressClaim } from './ports.js';
 import { automaticProfile } from './profile-book.js';
@@ -31,6 +31,12 @@ export interface ClaimReport {
   readonly endpoints: number;
 }
 
+export interface LoadOptions {
+  readonly signal: AbortSignal;
+  /** The datastore is another one than before: what it says of endpoints may be older than what is on file. */
+  readonly exchanged: boolean;
+}
+
 interface Live {
   readonly filed: FiledEndpoint;
   readonly endpoint: WorkloadEndpoint;
@@ -45,7 +51,7 @@ interface Live {
 export async function claimAgain(
   context: EndpointsContext,
   indexes: ReadonlyMap<string, number>,
-  options: { readonly signal: AbortSignal },
+  options: LoadOptions,
 ): Promise<ClaimReport> {
   const live = liveEndpoints(context, indexes);
   const claims = live.flatMap(({ filed, endpoint }) =>
@@ -70,7 +76,10 @@ export async function claimAgain(
   );
   let endpoints = 0;
   for (const one of live) {
-    if (context.book.get(one.filed.id) !== undefined) continue;
+    if (context.book.get(one.filed.id) !== undefined) {
+      if (options.exchanged) await renewProfiles(context, one, options);
+      continue;
+    }
     if (contested.has(one.filed.id)) restore(context, one, 0n);
     else {
       restore(context, one, await store(context, one, options));
@@ -118,22 +127,41 @@ function keyOf({ node, settings }: EndpointsContext, id: string): string {
 }
 
 function restore(context: EndpointsContext, live: Live, revision: bigint): void {
-  const { filed, endpoint, interfaceIndex } = live;
+  const { filed, interfaceIndex } = live;
   const { id, text } = filed;
   context.book.restore({
-    ...{ id, endpoint, text, interfaceIndex, revision, key: keyOf(context, id) },
+    ...{
+      id,
+      endpoint: decodeWorkloadEndpoint(text),
+      text,
+      interfaceIndex,
+      revision,
+      key: keyOf(context, id),
+    },
   });
+}
+
+/** An older object may have the profile that was used before the network's name was known. */
+async function renewProfiles(
+  context: EndpointsContext,
+  live: Live,
+  options: CallOptions,
+): Promise<void> {
+  const { profiles } = live.endpoint;
+  const stored = context.book.get(live.filed.id);
+  if (stored === undefined || stored.endpoint.profiles.join() === profiles.join()) return;
+  await ensureProfile(context, live, options);
+  const { key, revision } = stored;
+  const text = withProfiles(stored.text, profiles);
+  const transaction = { compares: [{ key, revision }], writes: [{ key, value: text }] };
+  const written = await commitOrConflict(context.store, transaction, 'the endpoint', options);
+  restore(context, { ...live, filed: { ...live.filed, text } }, written);
 }
 
 /** The object as it was, with its network's profile when that is gone as well. */
 async function store(context: EndpointsContext, live: Live, options: CallOptions): Promise<bigint> {
-  const { filed, endpoint } = live;
-  const [profile] = endpoint.profiles;
-  if (profile !== undefined) {
-    const network = await context.networks.find(filed.networkId, options);
-    const wanted = automaticProfile(profile, network?.internal ?? false);
-    await context.profiles.ensure(context.store, wanted, context.clock);
-  }
+  const { filed } = live;
+  await ensureProfile(context, live, options);
   const key = keyOf(context, filed.id);
   const transaction = {
     compares: [{ key, revision: 0n }],
@@ -148,4 +176,16 @@ async function store(context: EndpointsContext, live: Live, options: CallOptions
   );
   // Only this host makes it; whoever was faster was an earlier try of this one.
   return result.committed ? result.revision : (result.current.get(key)?.revision ?? 0n);
+}
+
+async function ensureProfile(
+  context: EndpointsContext,
+  { filed, endpoint }: Live,
+  options: CallOptions,
+): Promise<void> {
+  const [profile] = endpoint.profiles;
+  if (profile === undefined) return;
+  const network = await context.networks.find(filed.networkId, options);
+  const wanted = automaticProfile(profile, network?.internal ?? false);
+  await context.profiles.ensure(context.store, wanted, context.clock);
 }

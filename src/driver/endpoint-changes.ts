@@ -140,7 +140,8 @@ function storedNow(
   return entry === undefined ? undefined : { text: entry.value, revision: entry.revision };
 }
 
-function withProfiles(text: string, profiles: readonly string[]): string {
+/** The stored object with these profiles; all else stays. */
+export function withProfiles(text: string, profiles: readonly string[]): string {
   return encodeWorkloadEndpoint(
     { ...decodeWorkloadEndpoint(text), profiles },
     UNUSED_IDENTITY,

@@ -8,7 +8,7 @@ import {
 } from '../model/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
-import { claimAgain, type ClaimReport } from './claim-again.js';
+import { claimAgain, type ClaimReport, type LoadOptions } from './claim-again.js';
 import { endpointConflict, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
@@ -31,9 +31,9 @@ export class Endpoints {
    * Reads this host's endpoints at the start of the daemon; those with an interface go to the agent. What running
    * containers use and the store lacks is put back.
    */
-  async load(options: {
-    readonly signal: AbortSignal;
-  }): Promise<{ readonly endpoints: readonly LocalEndpoint[]; readonly report: ClaimReport }> {
+  async load(
+    options: LoadOptions,
+  ): Promise<{ readonly endpoints: readonly LocalEndpoint[]; readonly report: ClaimReport }> {
     const { store, node, settings, book, netlink, log } = this.context;
     const prefix = `${resourcePrefix('workloadendpoints', settings.namespace)}${workloadEndpointName(node, '')}`;
     const [{ entries }, links] = await Promise.all([store.list(prefix, options), netlink.links()]);

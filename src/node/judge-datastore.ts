@@ -55,7 +55,7 @@ export function judgeDatastore(
 function judgeHistory(recorded: RecordedDatastore, found: FoundDatastore): DatastoreVerdict {
   const { revision, count } = recorded;
   const epoch = parseEpoch(recorded.epoch);
-  if (epoch !== undefined && found.epoch?.id !== epoch.id) {
+  if (epoch !== undefined && !sameEpoch(epoch, found.epoch)) {
     if ((found.epoch?.number ?? 0) > epoch.number)
       return exchanged('told', 'another host noticed it');
     return exchanged(
@@ -73,6 +73,9 @@ function judgeHistory(recorded: RecordedDatastore, found: FoundDatastore): Datas
   }
   return { kind: 'same' };
 }
+
+const sameEpoch = (one: Epoch, other: Epoch | undefined): boolean =>
+  one.id === other?.id && one.number === other.number;
 
 const exchanged = (how: Exchange, why: string): DatastoreVerdict => ({
   kind: 'exchanged',
