@@ -1,6 +1,7 @@
 import { Fault, isFault, sleep } from '../base/index.js';
 import {
   commitOrConflict,
+  hostCountKey,
   hostRecordKey,
   nodeHoldKey,
   resourceKey,
@@ -118,6 +119,7 @@ async function strikeNode(
   const { store } = objects;
   const entry = await store.get(keyOf(id), options);
   const record = await store.get(hostRecordKey(id.name), options);
+  const count = await store.get(hostCountKey(id.name), options);
   if (entry === undefined && record === undefined) throw notFound(id);
   if (entry !== undefined) checkRevision(id, entry.revision, options.resourceVersion);
   if ((await store.get(nodeHoldKey(id.name), options)) !== undefined) {
@@ -138,7 +140,9 @@ async function strikeNode(
   for (const configuration of await configurationOf(store, id.name, options)) {
     await removeEntry(store, configuration, options);
   }
-  if (record !== undefined) await removeEntry(store, record, options);
+  for (const memory of [count, record]) {
+    if (memory !== undefined) await removeEntry(store, memory, options);
+  }
   return entry === undefined ? 'record-only' : 'node';
 }
 

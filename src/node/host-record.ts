@@ -8,18 +8,15 @@ export interface HostRecord {
   readonly version: string;
   /** The epoch of the datastore in which this host has claimed the addresses of its containers; see `Epoch`. */
   readonly epoch?: string;
-  /** Raised by this host alone, after it wrote something: a lower one than it knows shows a datastore that went back. */
-  readonly count?: number;
 }
 
 export function encodeHostRecord(record: HostRecord): string {
-  const { uuid, engine, version, epoch, count } = record;
+  const { uuid, engine, version, epoch } = record;
   return JSON.stringify({
     uuid,
     ...(engine === undefined ? {} : { engine }),
     version,
     ...(epoch === undefined ? {} : { epoch }),
-    ...(count === undefined ? {} : { count }),
   });
 }
 
@@ -33,12 +30,11 @@ export function decodeHostRecord(text: string): HostRecord | undefined {
   }
   if (!isObject(value) || typeof value['uuid'] !== 'string') return undefined;
   const engine = value['engine'];
-  const { version, epoch, count } = value;
+  const { version, epoch } = value;
   return {
     uuid: value['uuid'],
     version: typeof version === 'string' ? version : '',
     ...(typeof epoch === 'string' ? { epoch } : {}),
-    ...(typeof count === 'number' && Number.isSafeInteger(count) ? { count } : {}),
     ...(isObject(engine) &&
     typeof engine['id'] === 'string' &&
     typeof engine['version'] === 'string'

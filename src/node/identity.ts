@@ -16,7 +16,7 @@ export interface RecordedDatastore {
   readonly revision?: bigint;
   /** The epoch in which this host claimed the addresses of its containers, as `formatEpoch` writes it. */
   readonly epoch?: string;
-  /** The newest `count` of this host's record there. */
+  /** What this host counted there last. */
   readonly count?: number;
   /** All hosts that had a record there. */
   readonly hosts?: readonly string[];

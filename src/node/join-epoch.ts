@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/index.js';
 import {
   commitOrConflict,
+  hostCountKey,
   hostRecordKey,
   retryOnConflict,
   type CallOptions,
@@ -31,12 +32,11 @@ export async function examineDatastore(
   { store, nodeName, hostUuid }: LineageHost,
   options: CallOptions,
 ): Promise<FoundDatastore> {
-  const hostKey = hostRecordKey(nodeName);
+  const countKey = hostCountKey(nodeName);
   const { id: storeId, revision } = await store.identify(options);
-  const entries = await store.getMany([clusterInformationKey, hostKey], options);
+  const entries = await store.getMany([clusterInformationKey, countKey], options);
   const information = entries.get(clusterInformationKey);
-  const hostEntry = entries.get(hostKey);
-  const record = hostEntry === undefined ? undefined : decodeHostRecord(hostEntry.value);
+  const counted = decodeCount(entries.get(countKey)?.value);
   return {
     ...{ type: store.type, storeId, revision },
     clusterGuid:
@@ -44,7 +44,7 @@ export async function examineDatastore(
         ? undefined
         : decodeClusterInformation(information.value, clusterInformationKey).clusterGuid,
     epoch: information === undefined ? undefined : epochIn(information.value),
-    count: record?.uuid === hostUuid ? (record.count ?? 0) : undefined,
+    count: counted?.uuid === hostUuid ? counted.count : undefined,
   };
 }
 
@@ -87,38 +87,59 @@ export async function settleEpoch(
   });
 }
 
-/** Changes the own host record; `refused` is for whoever has registered there. Gives what was written. */
-async function rewriteHostRecord(
+/** Tells all hosts that this one has claimed the addresses of its containers in this epoch. */
+export async function confirmEpoch(
   { store, nodeName, hostUuid }: LineageHost,
-  change: (count: number) => { readonly epoch: string; readonly count: number },
+  epoch: Epoch,
   options: CallOptions,
-): Promise<{ readonly count: number; readonly revision: bigint }> {
+): Promise<void> {
   const key = hostRecordKey(nodeName);
-  return retryOnConflict(ATTEMPTS, async () => {
+  await retryOnConflict(ATTEMPTS, async () => {
     const entry = await store.get(key, options);
     const record = entry === undefined ? undefined : decodeHostRecord(entry.value);
     const own = record?.uuid === hostUuid ? record : { uuid: hostUuid, version: '' };
-    const next = change(own.count ?? 0);
-    const value = encodeHostRecord({ ...own, ...next });
+    const value = encodeHostRecord({ ...own, epoch: formatEpoch(epoch) });
+    if (value === entry?.value) return;
     const compares = [{ key, revision: entry?.revision ?? 0n }];
-    const transaction = { compares, writes: [{ key, value }] };
-    const revision = await commitOrConflict(store, transaction, `host record ${nodeName}`, options);
-    return { count: next.count, revision };
+    await commitOrConflict(
+      store,
+      { compares, writes: [{ key, value }] },
+      'the host record',
+      options,
+    );
   });
 }
 
-/** Tells all hosts that this one has claimed the addresses of its containers in this epoch, or goes on with its count. */
-export function confirmEpoch(
-  host: LineageHost,
-  epoch: Epoch,
+/** Raises the count of this host; gives what was written. */
+export async function raiseCount(
+  { store, nodeName, hostUuid }: LineageHost,
   atLeast: number,
   options: CallOptions,
 ): Promise<{ readonly count: number; readonly revision: bigint }> {
-  return rewriteHostRecord(
-    host,
-    (count) => ({ epoch: formatEpoch(epoch), count: Math.max(count, atLeast) + 1 }),
-    options,
-  );
+  const key = hostCountKey(nodeName);
+  return retryOnConflict(ATTEMPTS, async () => {
+    const entry = await store.get(key, options);
+    const count = Math.max(decodeCount(entry?.value)?.count ?? 0, atLeast) + 1;
+    const value = JSON.stringify({ uuid: hostUuid, count });
+    const transaction = {
+      compares: [{ key, revision: entry?.revision ?? 0n }],
+      writes: [{ key, value }],
+    };
+    const revision = await commitOrConflict(store, transaction, 'the count of the host', options);
+    return { count, revision };
+  });
+}
+
+/** The stored count with the machine that wrote it; undefined for what is none. */
+export function decodeCount(
+  text: string | undefined,
+): { readonly uuid: string; readonly count: number } | undefined {
+  try {
+    const { uuid, count } = JSON.parse(text ?? 'null') as { uuid?: unknown; count?: unknown };
+    return typeof uuid === 'string' && typeof count === 'number' ? { uuid, count } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Hosts that are remembered and have no record here (any more) get an empty one: all hosts then wait for them. */

@@ -10,7 +10,7 @@ export interface FoundDatastore {
   /** Undefined: it holds no cluster. */
   readonly clusterGuid: string | undefined;
   readonly epoch: Epoch | undefined;
-  /** `count` of this host's own record; undefined when there is none. */
+  /** What this host counted there; undefined when there is none. */
   readonly count: number | undefined;
 }
 
@@ -68,8 +68,8 @@ function judgeHistory(recorded: RecordedDatastore, found: FoundDatastore): Datas
   }
   if (recorded.exchanged !== undefined) return exchanged('went-back', recorded.exchanged);
   if (count !== undefined && (found.count ?? -1) < count) {
-    const is = found.count === undefined ? 'gone' : `at ${found.count}`;
-    return exchanged('went-back', `the record of this host is ${is} and was at ${count}`);
+    const is = found.count ?? 'gone';
+    return exchanged('went-back', `the count of this host is ${is} and was ${count}`);
   }
   return { kind: 'same' };
 }

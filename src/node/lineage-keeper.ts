@@ -1,7 +1,7 @@
 import { deadline, KeptWork, orAbort, type Clock, type Log } from '../base/index.js';
 import {
   createSyncer,
-  hostRecordKey,
+  hostCountKey,
   hostRecordPrefix,
   withSentinels,
   type Entry,
@@ -12,7 +12,7 @@ import { decodeClusterInformation } from '../model/v3/index.js';
 import { epochIn, formatEpoch, type Epoch } from './epoch.js';
 import { decodeHostRecord } from './host-record.js';
 import { recordDatastore, type RecordedDatastore } from './identity.js';
-import { confirmEpoch, type LineageHost } from './join-epoch.js';
+import { confirmEpoch, decodeCount, raiseCount, type LineageHost } from './join-epoch.js';
 import { clusterInformationKey } from './plan-cluster.js';
 
 export interface LineageKeeperOptions extends Omit<LineageHost, 'store'> {
@@ -66,7 +66,7 @@ export class LineageKeeper {
     this.#options = options;
     this.#count = options.count;
     this.store = withSentinels(options.store, {
-      listed: [clusterInformationKey, hostRecordKey(nodeName)],
+      listed: [clusterInformationKey, hostCountKey(nodeName)],
       watched: { key: clusterInformationKey, beside: RESOURCES },
       judge: (key, entry) => this.#judge(key, entry),
       onWritten: () => {
@@ -87,6 +87,8 @@ export class LineageKeeper {
   async claimed(signal: AbortSignal): Promise<void> {
     const { store } = this;
     const { log, clock } = this.#options;
+    const { nodeName, hostUuid, epoch } = this.#options;
+    await confirmEpoch({ store, nodeName, hostUuid }, epoch, { signal });
     await this.#write(signal);
     this.#syncer = createSyncer({
       ...{ store, log, clock, prefixes: [hostRecordPrefix] },
@@ -168,7 +170,7 @@ export class LineageKeeper {
   }
 
   #judge(key: string, entry: Entry | undefined): string | undefined {
-    if (key !== clusterInformationKey) return this.#judgeRecord(entry);
+    if (key !== clusterInformationKey) return this.#judgeCount(entry);
     const { epoch, clusterGuid } = this.#options;
     if (entry === undefined) return 'it holds no cluster any more';
     try {
@@ -185,12 +187,12 @@ export class LineageKeeper {
     }
   }
 
-  #judgeRecord(entry: Entry | undefined): string | undefined {
+  #judgeCount(entry: Entry | undefined): string | undefined {
     // Before the first confirmation there need not be one.
     if (!this.#started) return undefined;
-    const count = entry === undefined ? undefined : decodeHostRecord(entry.value)?.count;
+    const count = decodeCount(entry?.value)?.count;
     if (count !== undefined && count >= this.#count) return undefined;
-    return `the record of this host is ${count === undefined ? 'gone' : `at ${count}`} and was at ${this.#count}`;
+    return `the count of this host is ${count ?? 'gone'} and was ${this.#count}`;
   }
 
   #setHost(key: string, entry: Entry | undefined): void {
@@ -209,9 +211,9 @@ export class LineageKeeper {
   }
 
   async #write(signal: AbortSignal): Promise<bigint> {
-    const { epoch, nodeName, hostUuid, store } = this.#options;
+    const { nodeName, hostUuid, store } = this.#options;
     const host = { store, nodeName, hostUuid };
-    const { count, revision } = await confirmEpoch(host, epoch, this.#count, { signal });
+    const { count, revision } = await raiseCount(host, this.#count, { signal });
     this.#count = count;
     return revision;
   }

@@ -29,6 +29,8 @@ t.test('from the embedded datastore to etcd and back', { skip }, async (t) => {
   await createNetwork(host, 'net1');
   const running = [await runContainer(host, 'web', 'net1'), await runContainer(host, 'db', 'net1')];
   await runContainer(host, 'goes', 'net1');
+  const answers = (): Promise<boolean> => reaches(host, 'web', 'db');
+  await until(answers, 'the first answer');
   const ping = await startPing(host, 'web', running[1]?.address ?? '');
   const early = await host.calicoctl(['datastore', 'migrate', 'export']);
   t.not(early.status, 0);

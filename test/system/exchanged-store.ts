@@ -30,6 +30,8 @@ t.test('etcd is exchanged under running containers', { skip }, async (t) => {
   await createNetwork(host, 'net1');
   const web = await runContainer(host, 'web', 'net1');
   const db = await runContainer(host, 'db', 'net1');
+  // A network's name may be learnt a moment after its first containers.
+  await until(() => reaches(host, 'web', db.address), 'the first answer');
   scene.pings.push(await startPing(host, 'web', db.address));
   const snapshot = await etcd.save();
   const late = [await lateContainer(scene, 'late'), web, db];
@@ -48,8 +50,7 @@ t.test('etcd is exchanged under running containers', { skip }, async (t) => {
     late.push(await lateContainer(scene, 'more'));
     await host.daemon().kill();
     await etcd.restore(before);
-    // Whoever reads the revision alone would see nothing.
-    for (let count = 0; count < 100; count += 1) await etcd.etcdctl('put', '/elsewhere', 'x');
+    await etcd.overtake();
     await host.restartDaemon();
     await noticed(t, scene, 'went-back');
     await everythingBack(t, scene, late);
@@ -100,6 +101,7 @@ async function lateContainer({ host, pings }: Scene, name: string): Promise<Atta
     await runContainer(host, name, `net-${name}`),
     await runContainer(host, `${name}-peer`, `net-${name}`),
   ];
+  await until(() => reaches(host, `${name}-peer`, one.address), 'the first answer');
   pings.push(await startPing(host, `${name}-peer`, one.address));
   return two;
 }
@@ -161,6 +163,7 @@ async function takenByAnother(t: Test, scene: Scene): Promise<void> {
   const { host, etcd } = scene;
   const before = await etcd.save();
   const contested = await runContainer(host, 'contested', 'net1');
+  await until(() => reaches(host, 'web', contested.address), 'the first answer');
   scene.pings.push(await startPing(host, 'web', contested.address));
   await host.daemon().kill();
   await etcd.restore(before);
