@@ -30,6 +30,7 @@ import {
 } from './ipam/index.js';
 import { parseSelector, type Cidr, type Family, type LocalEndpoint } from './model/index.js';
 import type { Netlink } from './netlink/index.js';
+import { tunnelDevices } from './tunnel-devices.js';
 
 export interface PluginCoreOptions {
   readonly store: Store;
@@ -193,6 +194,7 @@ async function assemble(
   if (exchanged) await ledger.writeAgain(store, { signal });
   await networks.load({ signal });
   const { endpoints: restored, report } = await endpoints.load({ signal, exchanged });
+  if (exchanged) await allocator.tunnels.takeBack(await tunnelDevices(netlink), { signal });
   const taken = exchanged ? await poolAddresses.claimAgain(allocator, { signal }) : [];
   veths.start();
   const tunnels = new KeptWork({
