@@ -95,13 +95,14 @@ export async function claimAgain(
   return { claimed, conflicts, endpoints };
 }
 
-/** Joined, with the host end there and the other end not back on the host: a container has it. */
+/** Joined, with a host end that nobody gave up and the other end not back on the host: a container has it. */
 function liveEndpoints(
-  { book, log }: EndpointsContext,
+  { book, veths, log }: EndpointsContext,
   indexes: ReadonlyMap<string, number>,
 ): readonly Live[] {
   return book.filed().flatMap((filed): Live[] => {
-    const interfaceIndex = indexes.get(hostInterfaceName(filed.id)) ?? 0;
+    const name = hostInterfaceName(filed.id);
+    const interfaceIndex = veths.isGoing(name) ? 0 : (indexes.get(name) ?? 0);
     if (interfaceIndex === 0 || indexes.has(peerInterfaceName(filed.id))) return [];
     try {
       return [{ filed, endpoint: decodeWorkloadEndpoint(filed.text), interfaceIndex }];
