@@ -1,6 +1,7 @@
+import { allocationGate, storeAnswers } from './allocation-gate.js';
 import { createAgent, type Agent } from './agent/index.js';
 import { bgpSettings } from './bgp-settings.js';
-import { deadline, Fault, type Clock, type Log } from './base/index.js';
+import type { Clock, Log } from './base/index.js';
 import { chooseStore, type DaemonConfig } from './config/index.js';
 import { createSyncer, type Store } from './datastore/index.js';
 import {
@@ -11,21 +12,27 @@ import {
   type StartAgain,
 } from './docker/index.js';
 import { chooseDataplane, ensureReturnAction } from './choose-dataplane.js';
-import { Closers } from './closers.js';
+import { Closers, lifeOf } from './closers.js';
 import { watched } from './failpoints.js';
 import { followInventory } from './follow-inventory.js';
-import { refuseExchangedStore, registerAgain, registerHost, takeNodeName } from './join-cluster.js';
+import {
+  describeExchange,
+  othersClaimed,
+  refuseUnnoticed,
+  requirePools,
+  type ExchangeNews,
+} from './exchange.js';
+import { joinCluster, registerAgain, type Joined } from './join-cluster.js';
 import { NodeKeeper } from './keep-node.js';
 import { felixFromVariables } from './model/v3/index.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
 import { createNft, type Nft } from './nft/index.js';
 import {
   loadHostUuid,
-  recordDatastore,
   recordedDatastore,
   recordNodename,
+  type LineageKeeper,
   type NodeHold,
-  type Registration,
 } from './node/index.js';
 import { openStore } from './open-store.js';
 import { createPluginCore, type PluginCore } from './plugin-core.js';
@@ -50,6 +57,9 @@ export interface DaemonCore {
   readonly store: Store;
   readonly agent: Agent;
   readonly hold: NodeHold;
+  /** When and how the datastore was found to be another one; undefined when it was not, in this life. */
+  readonly exchange: ExchangeNews | undefined;
+  readonly keeper: LineageKeeper;
   readonly inventory: DockerInventory;
   readonly reconciler: Reconciler;
   readonly startAgain: StartAgain;
@@ -73,8 +83,9 @@ export async function startDaemonCore(options: DaemonCoreOptions): Promise<Daemo
   }
 }
 
-async function start(options: DaemonCoreOptions, closers: Closers): Promise<DaemonCore> {
-  const { config, log, signal } = options;
+async function start(given: DaemonCoreOptions, closers: Closers): Promise<DaemonCore> {
+  const options = { ...given, signal: lifeOf(given.signal, closers) };
+  const { config, log } = options;
   const { uuid } = await loadHostUuid(config.stateDir);
   const recorded = await recordedDatastore(config.stateDir);
   const chosen = chooseStore({
@@ -84,36 +95,19 @@ async function start(options: DaemonCoreOptions, closers: Closers): Promise<Daem
   });
   const store = watched(config, 'datastore', await openStore(chosen, config.stateDir, log));
   closers.add(() => store.close());
-  await refuseExchangedStore(
-    store,
-    recorded?.type === store.type ? recorded.clusterGuid : undefined,
-    config,
-    signal,
-  );
   const netlink = watched(config, 'netlink', createKernelNetlink({ log }));
   closers.add(() => netlink.close());
   const nft = watched(config, 'nft', await createNft({ log }));
   closers.add(() => nft.close());
-  const hold = await takeNodeName(options, store, uuid);
-  closers.add(() => hold.stop());
-  const registration = await registerHost(options, store, netlink, uuid);
-  const { name } = config.nodeName;
-  await recordNodename(config.stateDir, name);
-  const { id: storeId } = await store.identify({ signal });
-  await recordDatastore(config.stateDir, {
-    type: store.type,
-    storeId,
-    clusterGuid: registration.clusterGuid,
-  });
-  return wire(options, { store, netlink, nft, hold, registration, uuid }, closers);
+  const joined = await joinCluster(options, { store, recorded, netlink, uuid }, closers);
+  await recordNodename(config.stateDir, config.nodeName.name);
+  return wire(options, { ...joined, store: joined.keeper.store, netlink, nft, uuid }, closers);
 }
 
-interface Opened {
+interface Opened extends Joined {
   readonly store: Store;
   readonly netlink: Netlink;
   readonly nft: Nft;
-  readonly hold: NodeHold;
-  readonly registration: Registration;
   readonly uuid: string;
 }
 
@@ -123,7 +117,9 @@ async function wire(
   closers: Closers,
 ): Promise<DaemonCore> {
   const { config, log, clock, signal, pending } = options;
-  const { store, netlink, nft, hold, registration, uuid } = opened;
+  const { store, netlink, nft, hold, keeper, verdict, registration, uuid } = opened;
+  const gate = allocationGate(hold, keeper);
+  const exchanged = verdict.kind !== 'same';
   const { driverName, ipamDriverName, nodeName, runDir, namespace, interfacePrefix, vethMtu } =
     config;
   const node = nodeName.name;
@@ -164,7 +160,7 @@ async function wire(
   closers.add(() => inventory.stop());
   const startAgain = createStartAgain({
     inventory,
-    storeAnswers: (until) => storeAnswers(store, hold, until),
+    storeAnswers: (until) => storeAnswers(store, gate, until),
     log,
   });
   closers.add(() => startAgain.stop());
@@ -175,13 +171,15 @@ async function wire(
       netlink,
       programmer: agent,
       names: inventory,
-      gate: hold,
+      gate,
       foreignNetworksExist: () =>
         inventory.networks().some(({ driver }) => !isDriver(driver, driverName)),
       rememberDeletion: (endpointId) => pending.record('delete-endpoint', { endpointId }),
       settings: { namespace, interfacePrefix, vethMtu },
       createProfiles: config.createProfiles,
       runDir,
+      stateDir: config.stateDir,
+      exchanged,
       drivers: { driver: driverName, ipamDriver: ipamDriverName },
       rememberRelease: ({ address, poolId, handle }) =>
         rememberRelease(pending, { address: address.toString(), poolId, handle }, log),
@@ -194,6 +192,11 @@ async function wire(
     signal,
   );
   closers.add(() => plugin.stop());
+  if (verdict.kind === 'same') await refuseUnnoticed(plugin.claims, config.stateDir);
+  if (exchanged) requirePools(plugin, verdict);
+  else plugin.forgetNetworks();
+  await keeper.claimed(signal);
+  if (verdict.kind === 'exchanged') await othersClaimed(keeper, signal);
   agent.restore(plugin.restored);
   closers.add(() => agent.stop());
   await agent.start(signal);
@@ -214,6 +217,8 @@ async function wire(
     store,
     agent,
     hold,
+    exchange: describeExchange(verdict, clock.now()),
+    keeper,
     inventory,
     reconciler,
     startAgain,
@@ -221,14 +226,6 @@ async function wire(
     nft,
     stop: () => closers.close(log),
   };
-}
-
-const ANSWER_MS = 5_000;
-
-async function storeAnswers(store: Store, hold: NodeHold, signal: AbortSignal): Promise<void> {
-  await store.identify({ signal: deadline(ANSWER_MS, signal) });
-  const decision = hold.mayAllocate();
-  if (!decision.ok) throw new Fault('refused', decision.message, { reason: 'not-held' });
 }
 
 function rememberRelease(

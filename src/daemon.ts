@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { backoff, deadline, Fault, sleep, systemClock, toFault, type Log } from './base/index.js';
 import type { DaemonConfig } from './config/index.js';
 import {
+  closeBehind,
   coreOf,
+  endExchanged,
+  exchangedStore,
   explained,
   newBehind,
   wakeAfterFailedStart,
@@ -84,9 +87,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await sleep(LOAD_AFTER_MS, stopping.signal);
     services = await openLocalServices(options, behind, pending);
     observers.push(services.observe);
-    await keepTrying(options, behind, pending, stopping.signal);
-    const { returnMemory } = await import('./return-memory.js');
-    await returnMemory(stopping.signal, log);
+    void import('./return-memory.js').then((it) => it.returnMemory(stopping.signal, log));
+    while (!stopping.signal.aborted) {
+      const core = await keepTrying(options, behind, pending, stopping.signal);
+      const why = await exchangedStore(core.store, stopping.signal);
+      log.warn({ reason: why.reason }, `${why.message}; beginning anew`);
+      closeBehind(behind, why);
+      await endExchanged(core, why, config.stateDir);
+    }
   };
   const running = bringUp().catch((error: unknown) => {
     if (!stopping.signal.aborted) log.error({ err: error }, 'the daemon did not come up');
@@ -149,7 +157,7 @@ function createServers(
 ): readonly NamedServer[] {
   const { config, log, passedSockets } = options;
   const { callTimeoutMs, deleteTimeoutMs, bootWaitMs, driverName, ipamDriverName } = config;
-  const bootTimeoutMs = (): number => (behind.core === undefined ? bootWaitMs : callTimeoutMs);
+  const bootTimeoutMs = (): number => (behind.wasThere ? callTimeoutMs : bootWaitMs);
   const common = { callTimeoutMs, deleteTimeoutMs, bootTimeoutMs, pending, log };
   const driverMethods = createDriverMethods({
     ...common,
@@ -200,7 +208,6 @@ async function keepTrying(
   signal: AbortSignal,
 ): Promise<DaemonCore> {
   const { config, log, version, osHostname, scope } = options;
-  const onNetworkCount = (count: number): void => scope.keep(count);
   const { startDaemonCore } = await import('./daemon-core.js');
   for (const pause of backoff(250, 5_000)) {
     try {
@@ -211,12 +218,13 @@ async function keepTrying(
         log,
         clock: systemClock,
         pending,
-        onNetworkCount,
+        onNetworkCount: (count) => scope.keep(count),
         signal,
       });
       // Whatever was asked of us while another machine had the name was meant for that one.
       if (behind.contestedAt !== undefined) behind.contestedAt = systemClock.now();
       behind.core = core;
+      behind.wasThere = true;
       behind.failure = undefined;
       behind.resolve(core);
       pending.wake();

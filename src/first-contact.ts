@@ -1,5 +1,6 @@
-import { Fault, isFault, messageOf, orAbort } from './base/index.js';
+import { Fault, isFault, messageOf, orAbort, toFault } from './base/index.js';
 import type { DaemonCore } from './daemon-core.js';
+import type { Store } from './datastore/index.js';
 import type { CallObserver } from './rpc/index.js';
 
 /** State of the part behind the sockets, for calls that come before it is there. */
@@ -9,13 +10,27 @@ export interface Behind {
   failure: Fault | undefined;
   /** When another machine was last seen to have our node name. */
   contestedAt: number | undefined;
-  readonly ready: Promise<DaemonCore>;
-  readonly resolve: (core: DaemonCore) => void;
+  /** It was there once in this life of the daemon: what waits for it now does not wait for a boot. */
+  wasThere: boolean;
+  ready: Promise<DaemonCore>;
+  resolve: (core: DaemonCore) => void;
   /** Ends every wait for it: the daemon is stopping. */
-  readonly giveUp: (fault: Fault) => void;
+  giveUp: (fault: Fault) => void;
 }
 
 export function newBehind(): Behind {
+  const nothing = { core: undefined, failure: undefined, contestedAt: undefined, wasThere: false };
+  return { ...nothing, ...newWait() };
+}
+
+/** It is gone: calls wait for the next one. */
+export function closeBehind(behind: Behind, why: Fault): void {
+  behind.core = undefined;
+  behind.failure = why;
+  Object.assign(behind, newWait());
+}
+
+function newWait(): Pick<Behind, 'ready' | 'resolve' | 'giveUp'> {
   let resolve: (core: DaemonCore) => void = () => undefined;
   let giveUp: (fault: Fault) => void = () => undefined;
   const ready = new Promise<DaemonCore>((done, fail) => {
@@ -24,7 +39,7 @@ export function newBehind(): Behind {
   });
   // Nobody may be waiting when it fails.
   ready.catch(() => undefined);
-  return { core: undefined, failure: undefined, contestedAt: undefined, ready, resolve, giveUp };
+  return { ready, resolve, giveUp };
 }
 
 /** Waits for the first contact; a call that ends before is told why there is none. */
@@ -42,6 +57,26 @@ export async function coreOf(behind: Behind, signal: AbortSignal): Promise<Daemo
 export function explained(fault: Fault): Fault {
   if (fault.kind !== 'timeout') return fault;
   return new Fault('unavailable', messageOf(fault), { reason: fault.reason, cause: fault });
+}
+
+/** Settles when another datastore answers than before; nothing of what is known holds there. */
+export async function exchangedStore({ exchanged }: Store, stopping: AbortSignal): Promise<Fault> {
+  const noticed = new Promise<Fault>((resolve) => {
+    const tell = (): void => resolve(toFault(exchanged?.reason));
+    if (exchanged?.aborted === true) tell();
+    else exchanged?.addEventListener('abort', tell, { once: true });
+  });
+  return orAbort(noticed, stopping);
+}
+
+/** Ends what was built on the former datastore; what is in the kernel stays. */
+export async function endExchanged(core: DaemonCore, why: Fault, stateDir: string): Promise<void> {
+  const { recordExchange } = await import('./node/index.js');
+  const text = String(why.details['why'] ?? why.message);
+  await recordExchange(stateDir, text);
+  await core.stop();
+  // What was being written down meanwhile may have come after it.
+  await recordExchange(stateDir, text);
 }
 
 /** Calls whose failure makes Docker give a container up, and what of it passes by itself. */

@@ -1,44 +1,90 @@
 import { join } from 'node:path';
 import { Fault } from './base/index.js';
 import type { DaemonConfig } from './config/index.js';
-import { resourceKey, type Store } from './datastore/index.js';
+import type { Closers } from './closers.js';
+import { DATASTORE_EXCHANGED, type Store } from './datastore/index.js';
 import type { DaemonCoreOptions } from './daemon-core.js';
-import { decodeClusterInformation } from './model/v3/index.js';
 import type { Netlink } from './netlink/index.js';
 import {
+  examineDatastore,
   holdNodeName,
+  judgeDatastore,
+  LineageKeeper,
   readBootId,
+  recallHosts,
   registerNode,
+  settleEpoch,
+  type DatastoreVerdict,
   type NodeHold,
+  type RecordedDatastore,
   type Registration,
 } from './node/index.js';
 
+/** What a host needs to begin in a cluster. */
+export interface JoinParts {
+  /** As it was opened. */
+  readonly store: Store;
+  readonly recorded: RecordedDatastore | undefined;
+  readonly netlink: Netlink;
+  readonly uuid: string;
+}
+
+export interface Joined {
+  readonly verdict: DatastoreVerdict;
+  readonly hold: NodeHold;
+  readonly keeper: LineageKeeper;
+  readonly registration: Registration;
+}
+
 /**
- * A restored, emptied or exchanged datastore must not make this host give out addresses that others have:
- * another cluster under the same state folder is refused until an operator says that it is meant.
+ * Looks whether the datastore is the one that this host was part of, takes the node name, and registers the host. In an
+ * exchanged one an epoch begins in which all hosts claim the addresses of their containers before any gives out another.
  */
-export async function refuseExchangedStore(
-  store: Store,
-  expected: string | undefined,
+export async function joinCluster(
+  options: DaemonCoreOptions,
+  parts: JoinParts,
+  closers: Closers,
+): Promise<Joined> {
+  const { config, log, clock, signal } = options;
+  const { store, recorded, netlink, uuid } = parts;
+  const host = { store, nodeName: config.nodeName.name, hostUuid: uuid };
+  const found = await examineDatastore(host, { signal });
+  const verdict = judgeDatastore(recorded, found);
+  if (verdict.kind === 'foreign') throw foreign(verdict, parts, config);
+  const hold = await takeNodeName(options, store, uuid);
+  closers.add(() => hold.stop());
+  const lineage = await settleEpoch(host, verdict, recorded, { signal, clock });
+  if (verdict.kind === 'exchanged') {
+    const { how, why } = verdict;
+    log.warn({ how, why, epoch: lineage.epoch.number }, 'the datastore was exchanged');
+    if (lineage.clusterGuid === recorded?.clusterGuid)
+      await recallHosts(host, recorded.hosts ?? [], { signal });
+  }
+  const keeper = new LineageKeeper({
+    ...{ ...host, ...lineage, log, clock, storeId: found.storeId, stateDir: config.stateDir },
+    count: Math.max(found.count ?? 0, recorded?.count ?? 0),
+  });
+  closers.add(() => keeper.stop());
+  const registration = await registerHost(options, keeper.store, netlink, uuid);
+  return { verdict, hold, keeper, registration };
+}
+
+/** Nothing is written into a cluster that this host was never part of, until an operator says that it is meant. */
+function foreign(
+  { clusterGuid }: DatastoreVerdict & { readonly kind: 'foreign' },
+  { store, recorded }: JoinParts,
   config: DaemonConfig,
-  signal: AbortSignal,
-): Promise<void> {
-  const key = resourceKey('clusterinformations', 'default');
-  const entry = await store.get(key, { signal });
-  if (expected === undefined) return;
-  const found =
-    entry === undefined ? undefined : decodeClusterInformation(entry.value, key).clusterGuid;
-  if (found === expected) return;
-  throw new Fault(
+): Fault {
+  return new Fault(
     'refused',
-    `the datastore at ${store.description} is ${found === undefined ? 'empty' : `cluster ${found}`}, but this host belongs to cluster ${expected}: ` +
-      `restore it, or remove ${join(config.stateDir, 'datastore.json')} if the change is meant and no container runs`,
-    { reason: 'datastore-exchanged' },
+    `the datastore at ${store.description} is cluster ${clusterGuid}, but this host belongs to cluster ${recorded?.clusterGuid}: ` +
+      `restore that one; or, if this host is to join the other, remove ${join(config.stateDir, 'datastore.json')}: the addresses of its containers are claimed there first`,
+    { reason: DATASTORE_EXCHANGED },
   );
 }
 
 /** The hold on the node name; throws `refused` when another machine has it. */
-export async function takeNodeName(
+async function takeNodeName(
   options: DaemonCoreOptions,
   store: Store,
   hostUuid: string,
@@ -61,7 +107,7 @@ export async function takeNodeName(
 }
 
 /** Node, cluster objects, default pools, as far as they are missing. */
-export async function registerHost(
+async function registerHost(
   options: DaemonCoreOptions,
   store: Store,
   netlink: Netlink,

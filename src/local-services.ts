@@ -84,7 +84,8 @@ function readiness({ core, failure }: LocalServicesOptions): {
   const ready = core();
   if (ready === undefined)
     return { ok: false, reason: failure()?.message ?? 'the datastore was not reached yet' };
-  const decision = ready.hold.mayAllocate();
+  const held = ready.hold.mayAllocate();
+  const decision = held.ok ? ready.keeper.mayAllocate() : held;
   return decision.ok ? { ok: true, reason: 'ready' } : { ok: false, reason: decision.message };
 }
 
@@ -122,6 +123,12 @@ function declareSeries(metrics: Metrics, { core, log }: LocalServicesOptions): C
   );
   gauge('node', 'name_held', '1 while this host holds its node name.', ({ hold }) =>
     hold.mayAllocate().ok ? 1 : 0,
+  );
+  gauge(
+    'node',
+    'address_conflicts',
+    'Addresses of running containers that somebody else holds in the datastore.',
+    ({ plugin }) => plugin.claims.conflicts.length,
   );
   gauge('agent', 'in_sync', '1 while the kernel is as it should be.', ({ agent }) =>
     agent.status().state === 'in-sync' ? 1 : 0,

@@ -5,10 +5,12 @@ import {
   Creations,
   EndpointBook,
   Endpoints,
+  NetworkLedger,
   Networks,
   ProfileBook,
   Veths,
   WriteQueue,
+  type ClaimReport,
   type DriverCore,
   type EndpointProgrammer,
   type EndpointSettings,
@@ -18,6 +20,7 @@ import {
   Allocator,
   Catalog,
   createPoolRequests,
+  PoolAddressLedger,
   PoolUseBook,
   type AllocationGate,
   type EndpointsByAddress,
@@ -27,6 +30,7 @@ import {
 } from './ipam/index.js';
 import { parseSelector, type Cidr, type Family, type LocalEndpoint } from './model/index.js';
 import type { Netlink } from './netlink/index.js';
+import { tunnelDevices } from './tunnel-devices.js';
 
 export interface PluginCoreOptions {
   readonly store: Store;
@@ -44,6 +48,10 @@ export interface PluginCoreOptions {
   readonly createProfiles: boolean;
   /** Emptied by a boot. */
   readonly runDir: string;
+  /** Outlives it. */
+  readonly stateDir: string;
+  /** The datastore is another one than before: what this host owns there is written again. */
+  readonly exchanged: boolean;
   readonly drivers: { readonly driver: string; readonly ipamDriver: string };
   /** A claim may have succeeded unseen: free later what the handle holds. */
   readonly onUnknownClaim: (handle: string, block: Cidr) => void;
@@ -63,6 +71,10 @@ export interface PluginCore {
   /** Endpoints whose interface is there at the start, for the agent. */
   readonly restored: readonly LocalEndpoint[];
   readonly book: EndpointBook;
+  /** What running containers use and the datastore lacked at the start. */
+  readonly claims: ClaimReport;
+  /** Forgets networks that the datastore does not have: somebody deleted them. */
+  forgetNetworks(): void;
   /** Keeps this node's addresses on tunnels, once it is started. */
   readonly tunnels: KeptWork;
   /** Reads the pools again: one may have been made a moment ago. */
@@ -138,6 +150,9 @@ async function assemble(
     enabled: options.createProfiles,
     learn: (profile) => programmer.learnProfile(profile),
   });
+  const journal = (name: string): RecordJournal => new RecordJournal(join(options.stateDir, name));
+  const ledger = new NetworkLedger({ files: journal('networks.journal'), node: host.node, log });
+  const poolAddresses = new PoolAddressLedger(journal('pool-addresses.journal'), log);
   const networks = new Networks({
     store,
     node: host.node,
@@ -145,6 +160,7 @@ async function assemble(
     profiles,
     names: options.drivers,
     onCount: options.onNetworkCount,
+    ledger,
     log,
   });
   const book = new EndpointBook(new RecordJournal(join(options.runDir, 'endpoints.journal')));
@@ -173,8 +189,13 @@ async function assemble(
     clock,
     log,
   });
-  await Promise.all([allocator.load({ signal }), networks.load({ signal })]);
-  const restored = await endpoints.load({ signal });
+  await allocator.load({ signal });
+  const { exchanged } = options;
+  if (exchanged) await ledger.writeAgain(store, { signal });
+  await networks.load({ signal });
+  const { endpoints: restored, report } = await endpoints.load({ signal, exchanged });
+  if (exchanged) await allocator.tunnels.takeBack(await tunnelDevices(netlink), { signal });
+  const taken = exchanged ? await poolAddresses.claimAgain(allocator, { signal }) : [];
   veths.start();
   const tunnels = new KeptWork({
     what: 'an address on a tunnel to other hosts is not as it has to be',
@@ -183,11 +204,18 @@ async function assemble(
     boundMs: TUNNELS_MS,
   });
   return {
-    ipam: { allocator, uses, requestPool: createPoolRequests({ catalog, uses, clock }) },
+    ipam: {
+      allocator,
+      uses,
+      poolAddresses,
+      requestPool: createPoolRequests({ catalog, uses, clock }),
+    },
     driver: { networks, endpoints },
     catalog,
     restored,
     book,
+    forgetNetworks: () => ledger.dropAllBut(networks.own().map((one) => one.network.networkId)),
+    claims: { ...report, conflicts: [...report.conflicts, ...taken] },
     tunnels,
     refreshPools: (bound) => refreshPools(store, catalog, bound),
     refreshNetworks: (bound) => networks.load({ signal: bound }),

@@ -13,11 +13,10 @@ const WORTH = 4 * 1024 * 1024;
 export async function returnMemory(signal: AbortSignal, log: Log): Promise<void> {
   let before = 0;
   try {
-    const libc = await loadLibc();
     for (;;) {
       await sleep(EVERY_MS, signal);
       if (process.memoryUsage.rss() - before < WORTH) continue;
-      await libc.trim();
+      await (await loadLibc()).trim();
       before = process.memoryUsage.rss();
     }
   } catch (error) {

@@ -39,18 +39,23 @@ export function describeDaemon(parts: StatusParts): Record<string, unknown> {
 
 function describeCore(core: DaemonCore): Record<string, unknown> {
   const { plugin, store, agent, hold, inventory, reconciler, nodeKeeper, nft, startAgain } = core;
+  const { keeper, exchange } = core;
   const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
   const { dataplane, state, lastApplied, policy, routes, remote, tunnels } = agent.status();
   const { bgp, forward, decisions, table } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
-    datastore: { type: store.type, where: store.description, cluster: registration.clusterGuid },
+    datastore: {
+      ...{ type: store.type, where: store.description, cluster: registration.clusterGuid },
+      epoch: keeper.epoch.number,
+    },
+    ...describeExchange(exchange, core),
     nodeName: decision.ok ? 'held' : decision.message,
     ...drainOf(plugin.catalog.node.value),
     warnings: [
       ...registration.warnings,
-      ...[nodeKeeper.problem, plugin.tunnels.problem]
+      ...[nodeKeeper.problem, plugin.tunnels.problem, keeper.problem]
         .filter((message) => message !== undefined)
         .map((message) => ({ reason: 'not-written', message })),
     ],
@@ -101,6 +106,24 @@ function drainOf(node: Node | undefined): Record<string, unknown> {
       node.drain === 'empty'
         ? 'nothing runs here, addresses and BGP sessions are given up'
         : 'no addresses are given out; it goes on when nothing runs here any more',
+  };
+}
+
+/** What running containers use and the datastore lacked; whom new addresses wait for. */
+function describeExchange(
+  exchange: DaemonCore['exchange'],
+  { plugin, keeper }: DaemonCore,
+): Record<string, unknown> {
+  const { claimed, conflicts, endpoints } = plugin.claims;
+  const epoch = keeper.mayAllocate();
+  return {
+    addresses: epoch.ok ? 'given out' : epoch.message,
+    ...(exchange === undefined && claimed.length + conflicts.length + endpoints === 0
+      ? {}
+      : {
+          exchanged: { ...exchange, addressesClaimed: claimed.length, endpointsWritten: endpoints },
+        }),
+    ...(conflicts.length === 0 ? {} : { addressConflicts: conflicts }),
   };
 }
 

@@ -43,4 +43,6 @@ export interface StoreOptions {
   /** `-c`, the file with the connection; calicoctl's default place when absent. */
   readonly config?: string;
   readonly logLevel?: string;
+  /** The embedded datastore may be one that no daemon has open: then it is opened directly. */
+  readonly unused?: boolean;
 }

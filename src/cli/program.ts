@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { Fault } from '../base/index.js';
 import { addChanging } from './grammar-changes.js';
 import { addBgp } from './grammar-bgp.js';
+import { addDatastore } from './grammar-datastore.js';
 import { addIpam } from './grammar-ipam.js';
 import { addReading, addWriting } from './grammar-objects.js';
 import { addPolicy } from './grammar-policy.js';
@@ -38,6 +39,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addChanging(program, io, finish);
   addIpam(program, io, finish);
   addPolicy(program, io, finish);
+  addDatastore(program, io, finish);
   addBgp(program, io, finish);
   addInformation(program, io, finish);
   return program;

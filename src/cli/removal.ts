@@ -1,6 +1,8 @@
 import { Fault, isFault, sleep } from '../base/index.js';
 import {
   commitOrConflict,
+  hostCountKey,
+  hostRecordKey,
   nodeHoldKey,
   resourceKey,
   resourcePrefix,
@@ -40,7 +42,8 @@ export async function removeObject(
   options: RemovalOptions,
 ): Promise<void> {
   if (id.kind.kind === 'Node') {
-    await retryOnConflict(ATTEMPTS, async () => strikeNode(io, objects, id, options));
+    const left = await retryOnConflict(ATTEMPTS, async () => strikeNode(io, objects, id, options));
+    if (left === 'record-only') return;
   }
   if (id.kind.kind === 'Tier') await refuseTierInUse(objects.store, id.name, options);
   if (id.kind.kind !== 'IPPool') return objects.remove(id, options);
@@ -104,18 +107,21 @@ async function disablePool(store: Store, entry: Entry, options: CallOptions): Pr
 
 /**
  * What goes with a node (datamodel §1.9): its endpoints and their addresses, its tunnel addresses,
- * its blocks, and the objects that configure only it. Refused while a daemon of ours holds the name.
+ * its blocks, the objects that configure only it, and what other hosts remember of it. Refused while a daemon of ours
+ * holds the name. After an exchange of the datastore that memory may be all that there is.
  */
 async function strikeNode(
   io: Io,
   objects: Objects,
   id: ObjectId,
   options: RemovalOptions,
-): Promise<void> {
+): Promise<'node' | 'record-only'> {
   const { store } = objects;
   const entry = await store.get(keyOf(id), options);
-  if (entry === undefined) throw notFound(id);
-  checkRevision(id, entry.revision, options.resourceVersion);
+  const record = await store.get(hostRecordKey(id.name), options);
+  const count = await store.get(hostCountKey(id.name), options);
+  if (entry === undefined && record === undefined) throw notFound(id);
+  if (entry !== undefined) checkRevision(id, entry.revision, options.resourceVersion);
   if ((await store.get(nodeHoldKey(id.name), options)) !== undefined) {
     const message = `the daemon of node ${id.name} is running and its containers use the addresses: stop calico-libnetwork there first`;
     throw new Fault('refused', message, { reason: 'node-in-use' });
@@ -126,7 +132,7 @@ async function strikeNode(
     for (const address of addresses) await releaseAddress(store, address, nowMs, own);
     await removeEntry(store, endpoint, options);
   }
-  for (const address of tunnelAddresses(entry.value)) {
+  for (const address of tunnelAddresses(entry?.value ?? '')) {
     await releaseAddress(store, address, nowMs, own);
   }
   const affinities = await listAffinities(store, id.name, options);
@@ -134,6 +140,10 @@ async function strikeNode(
   for (const configuration of await configurationOf(store, id.name, options)) {
     await removeEntry(store, configuration, options);
   }
+  for (const memory of [count, record]) {
+    if (memory !== undefined) await removeEntry(store, memory, options);
+  }
+  return entry === undefined ? 'record-only' : 'node';
 }
 
 async function endpointsOf(

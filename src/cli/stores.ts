@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { AdminClient, CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
 import { createLog, deadline, Fault, isFault, type LogLevel } from '../base/index.js';
 import {
@@ -30,12 +31,35 @@ export async function openStore(given: Inputs, options: StoreOptions): Promise<S
   const path = adminSocket(inputs);
   const { createAdminClient } = await import('../admin/index.js');
   const store = createAdminClient(path).openStore();
+  if (options.unused === true && !(await answers(store))) {
+    await store.close();
+    return openUnused(inputs, options);
+  }
   await orHowToStart(
     store.identify({ signal: deadline(DAEMON_MS) }),
     'no etcd is configured, and the embedded datastore of this host is reached through its daemon',
     ', or name etcd in /etc/calico/calicoctl.cfg or ETCD_ENDPOINTS',
   );
   return store;
+}
+
+/** Whether a daemon has the embedded datastore open. */
+async function answers(store: Store): Promise<boolean> {
+  try {
+    await store.identify({ signal: deadline(DAEMON_MS) });
+    return true;
+  } catch {
+    // No daemon, or one with another datastore: if it is a third reason, opening the files will tell.
+    return false;
+  }
+}
+
+/** The embedded datastore's own files; `unavailable` when another process has them open after all. */
+async function openUnused(inputs: Inputs, { logLevel }: StoreOptions): Promise<Store> {
+  const { stateDir } = readDaemonConfig({ ...inputs, argv: [] }).settings;
+  const { createEmbeddedStore } = await import('../datastore/embedded/index.js');
+  const directory = join(stateDir, 'datastore');
+  return createEmbeddedStore({ directory, log: createLog(levelOf(logLevel)) });
 }
 
 /** What the daemon of this host says about itself. */

@@ -30,6 +30,8 @@ export const networkRecordKey = (clusterId: string): string => `${networkRecordP
 export const keptAddressKey = (address: Address): string => `${DOCKER}/kept/${address}`;
 export const hostRecordPrefix = `${DOCKER}/hosts/`;
 export const hostRecordKey = (node: string): string => `${hostRecordPrefix}${node}`;
+/** Raised by the host alone, after it wrote something: a lower one than it knows shows a datastore that went back. */
+export const hostCountKey = (node: string): string => `${DOCKER}/counts/${node}`;
 /** Held by a lease: who uses the node name now. */
 export const nodeHoldKey = (node: string): string => `${DOCKER}/holds/${node}`;
 

@@ -87,6 +87,11 @@ export interface Store {
   readonly type: 'etcdv3' | 'embedded';
   /** For messages: the endpoints, or the folder. Never credentials. */
   readonly description: string;
+  /**
+   * Fires when it was noticed that another datastore answers than before; from then on every call is refused, and only a
+   * store that is opened anew serves again. Absent where that cannot happen while it is open.
+   */
+  readonly exchanged?: AbortSignal;
   get(key: string, options?: CallOptions): Promise<Entry | undefined>;
   /** Several keys as of one revision. */
   getMany(

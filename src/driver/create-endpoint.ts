@@ -179,6 +179,7 @@ async function store(
     subnets: [],
     routed: [],
     going: false,
+    handles: Object.fromEntries(leases.map(({ address, handle }) => [String(address), handle])),
   };
 }
 

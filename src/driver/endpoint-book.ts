@@ -8,6 +8,7 @@ export interface EndpointRecord {
   readonly networkId: string;
   readonly endpoint: WorkloadEndpoint;
   readonly key: string;
+  /** 0: it is not in the datastore, where somebody else has its address. */
   readonly revision: bigint;
   /** The stored text. */
   readonly text: string;
@@ -24,6 +25,17 @@ export interface EndpointRecord {
   readonly routed: readonly string[];
   /** Its interface is on the way out. */
   readonly going: boolean;
+  /** The IPAM handle of each address, as far as it is known. */
+  readonly handles: Readonly<Record<string, string>>;
+}
+
+/** A joined endpoint of this boot as its file tells it: enough to put it back into a datastore that lacks it. */
+export interface FiledEndpoint {
+  readonly id: string;
+  readonly networkId: string;
+  /** The object as it was stored last. */
+  readonly text: string;
+  readonly handles: Readonly<Record<string, string>>;
 }
 
 /** An interface of this boot whose endpoint the store does not know: a container may be using it all the same. */
@@ -45,6 +57,8 @@ interface BootRecord {
   readonly subnets: readonly string[];
   readonly routed: readonly string[];
   readonly provisional: boolean;
+  readonly text: string;
+  readonly handles: Readonly<Record<string, string>>;
 }
 
 /** Endpoints of this host, by id, by address and by sandbox; join state is kept on file until the next boot. */
@@ -99,17 +113,10 @@ export class EndpointBook {
 
   /** Writes what the next start of the daemon needs to know. */
   persist(record: EndpointRecord): void {
-    const { networkId, sandboxKey, slot, subnets, routed, provisional, endpoint } = record;
-    const addresses = endpoint.addresses.map(String);
-    const boot: BootRecord = {
-      addresses,
-      networkId,
-      sandboxKey,
-      slot,
-      subnets,
-      routed,
-      provisional,
-    };
+    const { networkId, sandboxKey, slot, subnets, routed, provisional, text, handles } = record;
+    const addresses = record.endpoint.addresses.map(String);
+    const where = { addresses, networkId, sandboxKey, slot, subnets, routed, provisional };
+    const boot: BootRecord = { ...where, text, handles };
     this.#files.write(record.id, boot);
   }
 
@@ -153,6 +160,16 @@ export class EndpointBook {
       subnets: boot.subnets ?? [],
       routed: boot.routed ?? [],
       going: false,
+      handles: boot.handles ?? {},
+    });
+  }
+
+  /** Joined endpoints of this boot that an earlier life of the daemon left. */
+  filed(): readonly FiledEndpoint[] {
+    return [...this.#stored].flatMap(([id, file]) => {
+      const { networkId, sandboxKey = '', text, handles } = file as Partial<BootRecord>;
+      if (networkId === undefined || sandboxKey === '' || text === undefined) return [];
+      return [{ id, networkId, text, handles: handles ?? {} }];
     });
   }
 

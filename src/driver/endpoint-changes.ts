@@ -104,7 +104,7 @@ async function rewrite(
   const { book, writes, store, programmer } = context;
   await retryOnConflict(20, async (_attempt, current) => {
     const record = book.get(endpointId);
-    if (record === undefined || record.going) return;
+    if (record === undefined || record.going || record.revision === 0n) return;
     const now = current === undefined ? record : storedNow(record, current);
     if (now === undefined) return;
     const text = change(now.text);
@@ -143,7 +143,8 @@ function storedNow(
   return entry === undefined ? undefined : { text: entry.value, revision: entry.revision };
 }
 
-function withProfiles(text: string, profiles: readonly string[]): string {
+/** The stored object with these profiles; all else stays. */
+export function withProfiles(text: string, profiles: readonly string[]): string {
   return encodeWorkloadEndpoint(
     { ...decodeWorkloadEndpoint(text), profiles },
     UNUSED_IDENTITY,

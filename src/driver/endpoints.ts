@@ -1,5 +1,5 @@
 import { isFault, messageOf } from '../base/index.js';
-import { resourcePrefix, retryOnConflict, type CallOptions } from '../datastore/index.js';
+import { resourcePrefix, retryOnConflict } from '../datastore/index.js';
 import {
   hostInterfaceName,
   workloadEndpointName,
@@ -8,6 +8,7 @@ import {
 } from '../model/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
+import { claimAgain, type ClaimReport, type LoadOptions } from './claim-again.js';
 import { endpointConflict, isReplaced, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
@@ -26,8 +27,13 @@ export class Endpoints {
     this.context = context;
   }
 
-  /** Reads this host's endpoints at the start of the daemon; those with an interface go to the agent. */
-  async load(options: CallOptions): Promise<readonly LocalEndpoint[]> {
+  /**
+   * Reads this host's endpoints at the start of the daemon; those with an interface go to the agent. What running
+   * containers use and the store lacks is put back.
+   */
+  async load(
+    options: LoadOptions,
+  ): Promise<{ readonly endpoints: readonly LocalEndpoint[]; readonly report: ClaimReport }> {
     const { store, node, settings, book, netlink, log } = this.context;
     const prefix = `${resourcePrefix('workloadendpoints', settings.namespace)}${workloadEndpointName(node, '')}`;
     const [{ entries }, links] = await Promise.all([store.list(prefix, options), netlink.links()]);
@@ -50,11 +56,10 @@ export class Endpoints {
         log.error({ key, error: messageOf(error) }, 'endpoint ignored');
       }
     }
+    const report = await claimAgain(this.context, indexes, options);
     this.#lookAtStrays(indexes);
-    return book
-      .all()
-      .filter(({ interfaceIndex }) => interfaceIndex > 0)
-      .map(localEndpoint);
+    const endpoints = book.all().filter(({ interfaceIndex }) => interfaceIndex > 0);
+    return { endpoints: endpoints.map(localEndpoint), report };
   }
 
   /** Pairs of this boot without an endpoint: of a start that was cut off, or of an object that somebody deleted. */

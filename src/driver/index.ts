@@ -1,3 +1,4 @@
+export type { AddressConflict, ClaimReport } from './claim-again.js';
 export { createDriverMethods, type DriverCore, type DriverPluginOptions } from './plugin.js';
 export { HOST_ANNOTATION } from './create-endpoint.js';
 export { Creations } from './creations.js';
@@ -6,6 +7,7 @@ export type { EndpointSettings } from './context.js';
 export type { EndpointChange } from './endpoint-changes.js';
 export { Endpoints } from './endpoints.js';
 export { Networks } from './networks.js';
+export { NetworkLedger } from './network-ledger.js';
 export type { Network } from './network-record.js';
 export { ProfileBook } from './profile-book.js';
 export { Veths } from './veth.js';

@@ -19,6 +19,7 @@ import {
   type Network,
   type StoredNetwork,
 } from './network-record.js';
+import type { NetworkLedger } from './network-ledger.js';
 import type { PoolRequests } from './ports.js';
 import { type ProfileBook } from './profile-book.js';
 import { commitOrSettle } from './settle.js';
@@ -33,6 +34,7 @@ export interface NetworksOptions {
   readonly names: { readonly driver: string; readonly ipamDriver: string };
   /** Told how many networks this host has, after each change. */
   readonly onCount: (count: number) => void;
+  readonly ledger: NetworkLedger;
   readonly log: Log;
 }
 
@@ -54,7 +56,7 @@ export class Networks {
       if (network === undefined) continue;
       pools.restore(network.poolIds);
       if (network.hosts[node] === undefined) continue;
-      this.#known.set(network.networkId, { network, revision, text: value });
+      this.#learn({ network, revision, text: value });
     }
   }
 
@@ -64,6 +66,11 @@ export class Networks {
     const networks = entries.map(({ key, value }) => this.#tryDecode(key, value));
     if (networks.includes(undefined)) return undefined;
     return new Set(networks.flatMap((network) => network?.poolIds ?? []));
+  }
+
+  #learn(stored: StoredNetwork): void {
+    this.#known.set(stored.network.networkId, stored);
+    this.#options.ledger.keep(stored);
   }
 
   /** A record that cannot be understood is left alone and said. */
@@ -83,10 +90,9 @@ export class Networks {
 
   /** Those that Docker made on this host, with the revision of their record. */
   own(): readonly StoredNetwork[] {
-    const { node } = this.#options;
-    return [...this.#known.values()].filter(
-      ({ network }) => network.hosts[node] === network.networkId,
-    );
+    const isOwn = ({ network: { hosts, networkId } }: StoredNetwork): boolean =>
+      hosts[this.#options.node] === networkId;
+    return [...this.#known.values()].filter(isOwn);
   }
 
   /** Undefined when neither this host nor the store knows it. */
@@ -98,7 +104,7 @@ export class Networks {
     if (entry === undefined) return undefined;
     const network = decodeNetwork(clusterIdOf(networkId), entry.value, node, networkId);
     if (!Object.values(network.hosts).includes(networkId)) return undefined;
-    this.#known.set(networkId, { network, revision: entry.revision, text: entry.value });
+    this.#learn({ network, revision: entry.revision, text: entry.value });
     pools.restore(network.poolIds);
     return network;
   }
@@ -160,8 +166,7 @@ export class Networks {
         },
       );
     }
-    const { revision } = result;
-    this.#known.set(network.networkId, { network, revision, text });
+    this.#learn({ network, revision: result.revision, text });
     this.#options.onCount(this.#known.size);
   }
 
@@ -203,7 +208,7 @@ export class Networks {
         writes: [{ key, value: text }],
       };
       const revision = await commitOrConflict(store, transaction, 'the network record', options);
-      if (this.#known.has(networkId)) this.#known.set(networkId, { network, revision, text });
+      if (this.#known.has(networkId)) this.#learn({ network, revision, text });
     });
   }
 
@@ -239,6 +244,7 @@ export class Networks {
       await commitOrConflict(store, transaction, 'the network record', options);
     });
     this.#known.delete(networkId);
+    this.#options.ledger.drop(networkId);
     this.#options.onCount(this.#known.size);
   }
 }

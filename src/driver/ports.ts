@@ -34,6 +34,19 @@ export interface AddressLease {
   readonly mac: string;
 }
 
+/** An address that a running container uses. */
+export interface AddressClaim {
+  readonly address: Address;
+  /** Under which it was given out; undefined when nobody knows any more. */
+  readonly handle: string | undefined;
+  readonly mac: string;
+}
+
+/** What became of one: it stood there, stands there again, is held by somebody else, or lies nowhere. */
+export type AddressClaimOutcome =
+  | { readonly type: 'held' | 'claimed' | 'no-pool' }
+  | { readonly type: 'conflict'; readonly holder: string };
+
 /** What the driver asks of the allocator. */
 export interface AddressLeases {
   /** The lease of an address that this host gave out, from memory or, after a restart, from the store. */
@@ -42,6 +55,11 @@ export interface AddressLeases {
   bound(address: Address, handle: string, endpointId: string, revision: bigint): void;
   /** A compare of the handle failed: forget its revision and read it again. */
   reloadHandle(handle: string, options: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Claims what the datastore lacks of addresses in use; one outcome for each, in order. */
+  claimAgain(
+    claims: readonly AddressClaim[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly AddressClaimOutcome[]>;
 }
 
 /** A pool request that a network took. */

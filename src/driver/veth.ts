@@ -100,6 +100,11 @@ export class Veths {
     this.#schedule();
   }
 
+  /** Marked: whoever had it gave it up. */
+  isGoing(name: string): boolean {
+    return this.#going.has(name);
+  }
+
   /** Deletes what is marked, now. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);

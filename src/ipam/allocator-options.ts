@@ -17,6 +17,15 @@ export interface AddressRequest {
   readonly signal: AbortSignal;
 }
 
+/** An address that is in use on this host. */
+export interface LiveClaim {
+  readonly address: Address;
+  /** Under which it was given out; undefined for a new one. */
+  readonly handle: string | undefined;
+  /** Empty for gateway and auxiliary addresses. */
+  readonly mac: string;
+}
+
 export interface AllocatorOptions {
   readonly store: Store;
   readonly host: Host;

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { abortFault, deadline, Fault, toFault } from '../base/index.js';
+import { abortFault, Fault } from '../base/index.js';
 import type { CallOptions } from '../datastore/index.js';
 import { Cidr, heldAddresses, type Address } from '../model/index.js';
-import type { AddressRequest, AllocatorOptions } from './allocator-options.js';
+import type { AddressRequest, AllocatorOptions, LiveClaim } from './allocator-options.js';
 import { Assigner } from './assign.js';
 import { ExplicitAssigner } from './assign-explicit.js';
 import { BlockCache } from './block-cache.js';
+import { claimAgain, type ClaimOutcome } from './claim-again.js';
 import { ClaimQueue } from './claim-queue.js';
 import { passGate } from './gate.js';
+import { giveBack } from './give-back.js';
 import { HandleBook } from './handle-book.js';
 import { Leases, type Lease } from './leases.js';
 import { endpointHandle, ownedAttribute, poolHandle } from './owner.js';
@@ -23,9 +25,6 @@ import type { ForgottenRelease } from './ports.js';
 import { TunnelAddresses } from './tunnel-addresses.js';
 import { Releaser, type ReleaseOptions, type ReleaseOutcome } from './release.js';
 
-/** Bound of the undoing of a claim that came too late. */
-const GIVE_BACK_MS = 5_000;
-
 /** Addresses from pools: one commit per claim and per release, none read in the steady state. */
 export class Allocator {
   readonly #options: AllocatorOptions;
@@ -35,6 +34,11 @@ export class Allocator {
   readonly #assigner: Assigner;
   readonly #explicit: ExplicitAssigner;
   readonly #releaser: Releaser;
+  readonly #shared: {
+    readonly blocks: BlockCache;
+    readonly handles: HandleBook;
+    readonly queue: ClaimQueue;
+  };
   /** This node's addresses on tunnels to other hosts. */
   readonly tunnels: TunnelAddresses;
 
@@ -55,6 +59,7 @@ export class Allocator {
     });
     this.#blocks = blocks;
     this.#handles = handles;
+    this.#shared = { blocks, handles, queue };
     const isBound = (address: Address): boolean => endpoints.isBound(address);
     this.#assigner = new Assigner({ store, node, catalog, blocks, queue, clock, isBound });
     const leases = this.#leases;
@@ -68,7 +73,7 @@ export class Allocator {
       endpoints,
       clock,
     });
-    const shared = { store, host, catalog, blocks, handles, queue, endpoints, clock, log };
+    const shared = { store, host, catalog, endpoints, clock, log, ...this.#shared };
     this.#releaser = new Releaser(shared);
     const { gate } = options;
     this.tunnels = new TunnelAddresses({ ...shared, node, gate, assigner: this.#assigner });
@@ -78,6 +83,16 @@ export class Allocator {
   async load(options: CallOptions): Promise<void> {
     await this.#blocks.loadOwn(4, options);
     await this.#blocks.loadOwn(6, options);
+  }
+
+  /** Addresses in use on this host, one outcome for each, in order. Not held up by the gate: they are in use anyway. */
+  claimAgain(
+    claims: readonly LiveClaim[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly ClaimOutcome[]> {
+    const parts = { ...this.#options, ...this.#shared, releaser: this.#releaser };
+    const live = claims.map((one) => ({ ...one, handle: one.handle ?? this.#newHandle() }));
+    return claimAgain(parts, live, options);
   }
 
   async request(request: AddressRequest): Promise<Address> {
@@ -145,6 +160,10 @@ export class Allocator {
       return handle;
     }
     if (sibling !== undefined) return sibling.handle;
+    return this.#newHandle();
+  }
+
+  #newHandle(): string {
     const random = this.#options.random ?? (() => randomBytes(16));
     return endpointHandle(this.#options.host.node, random().toString('hex'));
   }
@@ -155,21 +174,8 @@ export class Allocator {
     this.#leases.remove(address);
   }
 
-  /** Docker was told that a request failed: it will never release what was claimed for it. */
-  async #giveBack(release: ForgottenRelease): Promise<void> {
-    const { address, poolId, handle } = release;
-    try {
-      await this.#releaser.release(address, poolId, {
-        signal: deadline(GIVE_BACK_MS),
-        onlyHandle: handle,
-      });
-    } catch (error) {
-      this.#options.log.warn(
-        { address: String(address), handle, error: toFault(error).message },
-        'address freed later',
-      );
-      this.#options.rememberRelease(release);
-    }
+  #giveBack(release: ForgottenRelease): Promise<void> {
+    return giveBack(this.#releaser, this.#options, release);
   }
 
   async release(

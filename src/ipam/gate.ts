@@ -19,6 +19,6 @@ async function settle(gate: AllocationGate, signal: AbortSignal): Promise<void> 
     await gate.decided?.(deadline(WAIT_MS, signal));
   } catch (error) {
     // What stands in the way is told by the decision then.
-    if (signal.aborted || !isFault(error, 'timeout')) throw error;
+    if (!isFault(error, 'timeout')) throw error;
   }
 }

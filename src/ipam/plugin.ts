@@ -3,6 +3,7 @@ import { Address, bitsOf, type Family } from '../model/index.js';
 import { checkedMethod, constantMethod, deleteOrDefer, type PluginMethod } from '../rpc/index.js';
 import type { Allocator } from './allocator.js';
 import { parsePoolId, type PoolId } from './pool-id.js';
+import type { PoolAddressLedger } from './pool-address-ledger.js';
 import type { PendingReleases, PoolUses } from './ports.js';
 import { isDeferrable } from './release.js';
 import { GLOBAL_ADDRESS_SPACE, LOCAL_ADDRESS_SPACE, type PoolAnswer } from './request-pool.js';
@@ -18,6 +19,7 @@ export interface IpamCore {
   readonly allocator: Allocator;
   readonly requestPool: (body: RequestPoolBody) => PoolAnswer;
   readonly uses: PoolUses;
+  readonly poolAddresses: Pick<PoolAddressLedger, 'keep' | 'drop' | 'dropPool'>;
 }
 
 export interface IpamPluginOptions {
@@ -115,6 +117,7 @@ async function requestAddress(
   if (holder === 'endpoint') await refuseOtherDriver(core, poolId.text, options, signal);
   const family = address?.family ?? poolId.family ?? 4;
   const granted = await core.allocator.request({ poolId, family, address, mac, holder, signal });
+  if (holder === 'pool') core.poolAddresses.keep(poolId.text, granted);
   return { Address: `${granted}/${bitsOf(granted.family)}`, Data: {} };
 }
 
@@ -159,7 +162,8 @@ async function releaseAddress(
   if (address === undefined || isAnsweredGateway(address)) return {};
   let handle: string | undefined;
   const release = async (bounded: AbortSignal): Promise<void> => {
-    const { allocator } = await options.core(bounded);
+    const { allocator, poolAddresses } = await options.core(bounded);
+    poolAddresses.drop(body.PoolID, address);
     handle = allocator.handleOf(address);
     const reason = await allocator.release(address, body.PoolID, { signal: bounded });
     if (reason === 'released') return;
@@ -199,6 +203,7 @@ async function releasePool(
     work: async (bounded) => {
       const core = await options.core(bounded);
       core.uses.released(poolId.text);
+      core.poolAddresses.dropPool(poolId.text);
       await core.allocator.releasePool(poolId.text, { signal: bounded });
     },
     defer: () => options.pending.record('release-pool', { poolId: poolId.text }),

@@ -28,6 +28,7 @@ import type { HandleBook } from './handle-book.js';
 import { requireNode } from './pools.js';
 import type { AllocationGate } from './ports.js';
 import { admitsTunnel, decideTunnel, tunnelOwner, type TunnelOwner } from './tunnel-decision.js';
+import { takeBackTunnel } from './tunnel-take-back.js';
 
 export interface TunnelAddressParts {
   readonly store: Store;
@@ -70,6 +71,27 @@ export class TunnelAddresses {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  /**
+   * Takes back the addresses that the devices have, where the datastore knows none for this node. Nothing else is claimed,
+   * so it waits for nobody: they are in use.
+   */
+  async takeBack(
+    devices: ReadonlyMap<TunnelKind, Address>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { catalog, node: name } = this.#parts;
+    for (const [kind, address] of devices) {
+      const node = requireNode(catalog);
+      const owner = tunnelOwner(kind, name);
+      if (node[tunnels[kind].member] !== undefined) continue;
+      if ((await this.#heldBy(owner, options)).length > 0) continue;
+      const pools = catalog.pools.map(({ value }) => value);
+      const admitted = pools.filter((pool) => admitsTunnel(kind, pool, node));
+      const back = await takeBackTunnel(this.#parts, owner, { address, pools: admitted }, options);
+      if (back) await this.#write(kind, address, options);
+    }
   }
 
   async #reconcileOne(kind: TunnelKind, options: { readonly signal: AbortSignal }): Promise<void> {

@@ -79,7 +79,19 @@ function configuredPool(input: DefaultPoolInput, wanted: string): DefaultPool {
 
 function freeCandidate(input: DefaultPoolInput): Cidr | undefined {
   const inUse = occupied(input);
+  // Routes of other hosts' blocks may stand in it as well, by BIRD.
+  const lost = CANDIDATES.find((candidate) =>
+    remains(input).some((one) => overlaps(candidate, one)),
+  );
+  if (lost !== undefined) return lost;
   return CANDIDATES.find((candidate) => !inUse.some((other) => overlaps(candidate, other)));
+}
+
+/** Running containers: their pool is gone from the datastore, or none would be made. */
+function remains({ view }: DefaultPoolInput): readonly Cidr[] {
+  return view.routes
+    .filter(({ protocol, destination }) => protocol === ROUTE_PROTOCOL && destination.isHost)
+    .map(({ destination }) => destination);
 }
 
 /** Routes of ours are left out: after a lost datastore they are what remains of the very pool to be made again. */

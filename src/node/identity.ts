@@ -12,6 +12,16 @@ export interface RecordedDatastore {
   readonly storeId: string;
   /** `clusterGUID` of its ClusterInformation. */
   readonly clusterGuid: string;
+  /** A revision that it has had. */
+  readonly revision?: bigint;
+  /** The epoch in which this host claimed the addresses of its containers, as `formatEpoch` writes it. */
+  readonly epoch?: string;
+  /** What this host counted there last. */
+  readonly count?: number;
+  /** All hosts that had a record there. */
+  readonly hosts?: readonly string[];
+  /** Why it is known to be another one by now; until the addresses of running containers are claimed there. */
+  readonly exchanged?: string;
 }
 
 /**
@@ -61,9 +71,17 @@ export async function recordedDatastore(stateDir: string): Promise<RecordedDatas
 
 /** Records the datastore; call it after the first successful registration. Does nothing when unchanged. */
 export async function recordDatastore(stateDir: string, record: RecordedDatastore): Promise<void> {
-  const text = `${JSON.stringify(record)}\n`;
+  const { revision, ...rest } = record;
+  const written = { ...rest, ...(revision === undefined ? {} : { revision: String(revision) }) };
+  const text = `${JSON.stringify(written)}\n`;
   if ((await readText(datastorePath(stateDir))) === text.trim()) return;
   await writeDurably(datastorePath(stateDir), text);
+}
+
+/** Keeps that another datastore answers, so that no crash forgets it; does nothing on a host that had none. */
+export async function recordExchange(stateDir: string, why: string): Promise<void> {
+  const recorded = await recordedDatastore(stateDir);
+  if (recorded !== undefined) await recordDatastore(stateDir, { ...recorded, exchanged: why });
 }
 
 const datastorePath = (stateDir: string): string => join(stateDir, 'datastore.json');
@@ -72,10 +90,20 @@ function parseRecord(text: string): RecordedDatastore | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { type, storeId, clusterGuid } = value as Record<string, unknown>;
+    const { type, storeId, clusterGuid, revision, epoch, count, hosts, exchanged } =
+      value as Record<string, unknown>;
     if (type !== 'etcdv3' && type !== 'embedded') return undefined;
     if (typeof storeId !== 'string' || typeof clusterGuid !== 'string') return undefined;
-    return { type, storeId, clusterGuid };
+    return {
+      ...{ type, storeId, clusterGuid },
+      ...(typeof revision === 'string' && /^\d+$/.test(revision)
+        ? { revision: BigInt(revision) }
+        : {}),
+      ...(typeof epoch === 'string' ? { epoch } : {}),
+      ...(typeof count === 'number' ? { count } : {}),
+      ...(typeof exchanged === 'string' ? { exchanged } : {}),
+      ...(Array.isArray(hosts) ? { hosts: hosts.filter((one) => typeof one === 'string') } : {}),
+    };
   } catch {
     // The caller turns "not understood" into its own fault with the path.
     return undefined;

@@ -1,10 +1,14 @@
 export * from './choose-address.js';
 export * from './default-pools.js';
 export * from './detect-address.js';
+export { formatEpoch, type Epoch } from './epoch.js';
 export * from './hold.js';
 export { type Decision, type HoldRefusal } from './hold-decision.js';
 export { type Holder } from './holder.js';
 export * from './host-record.js';
 export * from './identity.js';
+export * from './join-epoch.js';
+export * from './judge-datastore.js';
+export * from './lineage-keeper.js';
 export * from './register.js';
 export { parseNodeSettings, type NodeSettings } from './settings.js';

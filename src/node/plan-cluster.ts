@@ -57,14 +57,14 @@ export function planHostRecord(input: PlanInput, { entries }: ReadState, plan: P
   const key = hostRecordKey(nodeName);
   const text = entries.get(key)?.value;
   const previous = text === undefined ? undefined : decodeHostRecord(text);
-  if (previous !== undefined && previous.uuid !== hostUuid) {
+  if (previous !== undefined && previous.uuid !== '' && previous.uuid !== hostUuid) {
     const message =
       `node name ${nodeName} was last used by machine ${previous.uuid}, this is ${hostUuid}; addresses ` +
       'that the other left are not freed from here: calicoctl ipam release --ip=ADDRESS frees one';
     plan.warnings.push({ reason: 'host-replaced', message });
   }
-  const engine = previous?.uuid === hostUuid ? previous.engine : undefined;
-  const record = encodeHostRecord({ uuid: hostUuid, version, ...(engine ? { engine } : {}) });
+  const own = previous?.uuid === hostUuid ? previous : undefined;
+  const record = encodeHostRecord({ ...own, uuid: hostUuid, version });
   if (record !== text) plan.writes.set(key, record);
 }
 

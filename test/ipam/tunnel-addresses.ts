@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap';
 import { handleKey, resourceKey } from '../../src/datastore/index.js';
+import { Address } from '../../src/model/index.js';
+import { createMemoryNetlink } from '../../src/netlink/index.js';
 import { decodeNode, encodeNode, updateNode } from '../../src/model/v3/index.js';
 import { createMemoryStore, type MemoryStore } from '../fixtures/memory-store.js';
 import { startPluginPair, type PluginPair } from '../fixtures/plugin-pair.js';
@@ -90,4 +92,21 @@ t.test('each kind has its own, and both families', async (t) => {
   t.match(node.ipv4VxlanTunnelAddress, /^10\.1\.0\./);
   t.match(node.ipv6VxlanTunnelAddress, /^fd00::/);
   t.match(node.ipv4IpipTunnelAddress, /^10\.3\.0\./);
+});
+
+t.test('a datastore that lost the address of the device', async (t) => {
+  const store = createMemoryStore({ entries: clusterOf(['node1'], { vx: VXLAN }) });
+  const netlink = createMemoryNetlink();
+  const traits = { id: 4096, port: 4789, linkIndex: 0, learning: false };
+  const { index } = await netlink.createVxlan({
+    ...{ ...traits, name: 'vxlan.calico', mac: '66:00:00:00:00:01', mtu: 1450 },
+  });
+  await netlink.addAddress(index, Address.parse('10.1.0.77'), 32);
+  const pair = await startPluginPair({ store, netlink, exchanged: true });
+  t.teardown(() => pair.stop());
+  t.equal(tunnel(store), '10.1.0.77', 'it is the same before anything else is given out');
+  t.match([...takenAddresses(store.dump()).values()], [{ handle_id: 'vxlan-tunnel-addr-node1' }]);
+  const before = store.dump();
+  await pair.core.ipam.allocator.tunnels.reconcile(AbortSignal.timeout(5_000));
+  t.same(store.dump(), before, 'and stays');
 });

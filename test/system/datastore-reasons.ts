@@ -78,10 +78,18 @@ t.test(
       host.host.must('etcdctl', args, { env: { ETCDCTL_API: '3' } });
     await first.stop();
     await etcdctl('del', '--prefix', '/calico/');
+    // The first client of Calico's makes another cluster of it.
+    const pool = `{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: theirs}, spec: {cidr: 10.99.0.0/24}}`;
+    const made = await host.calicoctl(['create', '-f', '-'], pool);
+    t.equal(made.status, 0, made.stderr);
     const second = await start(t, host, {});
     await until(() => second.log().includes('not ready'), 'the refusal');
     const message = await refusal(second);
-    t.match(message, /is empty, but this host belongs to cluster [0-9a-f]{32}/, 'what was found');
-    t.match(message, /restore it, or remove .*datastore\.json/, 'what to do');
+    t.match(
+      message,
+      /is cluster [0-9a-f]{32}, but this host belongs to cluster [0-9a-f]{32}/,
+      'what was found',
+    );
+    t.match(message, /restore that one; or, .* remove .*datastore\.json/, 'what to do');
   },
 );

@@ -2,6 +2,7 @@ import { Fault, systemClock, type Clock, type Log } from '../../base/index.js';
 import { checkKey, checkTransaction, type CommitResult, type Store } from '../index.js';
 import { createCluster } from './cluster.js';
 import { openHold } from './hold.js';
+import { withLineage } from './lineage.js';
 import { createMember } from './member.js';
 import { currentOf, entryOf, txnRequest, type RangeReply, type TxnReply } from './messages.js';
 import { listPrefixes, readKeys } from './read.js';
@@ -48,12 +49,17 @@ export function createEtcdStore(options: EtcdStoreOptions): Store {
   const description = endpoints.join(', ');
   const dialMs = options.deadlines?.dialMs ?? DEFAULT_MS;
   const callMs = options.deadlines?.callMs ?? DEFAULT_MS;
-  const cluster = createCluster({ members, description, dialMs, callMs, clock, log });
+  const exchanged = new AbortController();
+  const cluster = withLineage(
+    createCluster({ members, description, dialMs, callMs, clock, log }),
+    (fault) => exchanged.abort(fault),
+  );
   const watches = new Set<EtcdWatch>();
   const closing = new AbortController();
   return {
     type: 'etcdv3',
     description,
+    exchanged: exchanged.signal,
     get: async (key, call) => {
       checkKey(key);
       const request = { key: Buffer.from(key) };

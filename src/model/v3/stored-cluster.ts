@@ -72,6 +72,13 @@ export function completeClusterInformation(
   return encodeResource({ ...resource, spec: inOrder(spec, ORDER) });
 }
 
+/** The stored object with the flag that keeps all hosts from giving out addresses, or without it. */
+export function lockedClusterInformation(previous: string, locked: boolean): string {
+  const resource = decodeKind('ClusterInformation', previous);
+  const spec = { ...resource.spec, datastoreReady: !locked };
+  return encodeResource({ ...resource, spec: inOrder(spec, ORDER) });
+}
+
 export interface TierFields {
   readonly name: string;
   /** Lower is evaluated first. */
