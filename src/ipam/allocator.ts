@@ -112,14 +112,8 @@ export class Allocator {
 
   async #requestWith(request: AddressRequest, sibling: Lease | undefined): Promise<Address> {
     const known = request.address === undefined ? undefined : this.#leases.get(request.address);
-    if (
-      known !== undefined &&
-      known.endpointId === undefined &&
-      known.mac !== '' &&
-      known.mac === request.mac
-    ) {
-      return known.address;
-    }
+    const isFree = known?.endpointId === undefined && known?.mac !== '';
+    if (known !== undefined && isFree && known.mac === request.mac) return known.address;
     const { host, clock } = this.#options;
     const handle = await this.#handleFor(request, sibling);
     refuseDrained(this.#options.catalog, handle);
@@ -141,14 +135,9 @@ export class Allocator {
     }
     if (request.holder === 'endpoint') {
       const { mac, poolId } = request;
-      this.#leases.add({
-        address,
-        handle,
-        mac,
-        poolId: poolId.text,
-        claimedAtMs: clock.now(),
-        endpointId: undefined,
-      });
+      const claimedAtMs = clock.now();
+      const endpointId = undefined;
+      this.#leases.add({ address, handle, mac, poolId: poolId.text, claimedAtMs, endpointId });
     }
     return address;
   }
