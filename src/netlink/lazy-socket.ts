@@ -48,7 +48,7 @@ export async function openOffLoop(protocol: number, log: Log): Promise<Requests>
   try {
     return await ThreadedSocket.open(protocol);
   } catch (error) {
-    log.warn({ err: error }, 'large tables of the kernel are walked on the event loop');
+    log.warn({ err: error }, 'links and flows are listed and deleted on the event loop');
     return openRequestSocket(protocol);
   }
 }
