@@ -15,6 +15,7 @@ export async function returnMemory(signal: AbortSignal, log: Log): Promise<void>
   try {
     for (;;) {
       await sleep(EVERY_MS, signal);
+      before = Math.min(before, process.memoryUsage.rss());
       if (process.memoryUsage.rss() - before < WORTH) continue;
       await (await loadLibc()).trim();
       before = process.memoryUsage.rss();

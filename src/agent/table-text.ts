@@ -34,7 +34,7 @@ export function blocks(name: string, sets: Sets, chains: Chains): string[] {
 function setLines(name: string, { kind, type, interval, comment }: SetShape): string[] {
   return [
     `  ${kind} ${name} {`,
-    `    ${type.startsWith('typeof ') ? type : `type ${type}`}`,
+    `    type ${type}`,
     ...(interval === true ? ['    flags interval'] : []),
     ...(comment === undefined ? [] : [`    comment "${comment}"`]),
     '  }',

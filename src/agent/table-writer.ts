@@ -2,6 +2,7 @@ import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.j
 import type { Nft } from '../nft/index.js';
 import { LAYOUT_CHAIN } from './policy/index.js';
 import type { DesiredTable } from './table.js';
+import { tableFamilies } from './table-text.js';
 
 export interface TableStatus {
   /**
@@ -63,8 +64,15 @@ export class TableWriter {
     if (this.#state !== 'unknown') return;
     const { nft, table } = this.#options;
     const listed = JSON.stringify(await nft.listJson('list tables'));
-    if (!listed.includes(`"family":"inet","name":"${table.name}"`)) {
+    const there = tableFamilies.filter((family) =>
+      listed.includes(`"family":"${family}","name":"${table.name}"`),
+    );
+    if (!there.includes('inet')) {
       this.#whole = true;
+      return;
+    }
+    if (there.length < tableFamilies.length) {
+      this.#state = 'kept';
       return;
     }
     try {

@@ -2,7 +2,13 @@ import t from 'tap';
 import { ENCAPSULATED } from '../../src/agent/policy/rule-names.js';
 import { resourceKey } from '../../src/datastore/index.js';
 import { attachOutside, packetsOf, putPool } from '../fixtures/agent-host.js';
-import { marker, VXLAN_PORT, type Attack, type Place } from '../fixtures/hostile-attack.js';
+import {
+  marker,
+  SERVER6,
+  VXLAN_PORT,
+  type Attack,
+  type Place,
+} from '../fixtures/hostile-attack.js';
 import { attacks, honest } from '../fixtures/hostile-frames.js';
 import { policyWorld, putStored } from '../fixtures/policy-world.js';
 import { inPrivateNamespace, run } from '../fixtures/private-namespace.js';
@@ -90,6 +96,8 @@ await inPrivateNamespace(import.meta.url, () => {
       if (drop !== undefined) t.ok((await packetsOf(host.nft, drop)) > before, `${name}: ${drop}`);
     }
     t.notMatch(run('ip', 'neigh', 'show', 'dev', 'calic'), '10.20.0.2', 'no neighbour it is not');
+    const six = run('ip', '-6', 'neigh', 'show', 'dev', 'calic');
+    t.notMatch(six, SERVER6, 'nor one by an advertisement');
     t.ok(client.namespace.ping('10.20.0.2'), 'what it may do it still may');
     t.ok(client.namespace.ping('192.0.2.1'), 'its host included');
 

@@ -2,7 +2,7 @@ import { families, VXLAN_UDP_PORT } from '../../model/index.js';
 import type { Chain, RuleSink } from './ports.js';
 import {
   ANY_MAC,
-  CLAIMS,
+  CLEAR_MARKS,
   ENCAPSULATED,
   FROM_WORKLOAD,
   LINKS,
@@ -15,7 +15,7 @@ import {
 import { putSourceSets } from './source-guard.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-4';
+export const LAYOUT_CHAIN = 'layout-5';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -28,13 +28,14 @@ const hook = (type: string, at: string, priority: string): string =>
  * Established and related flows pass before any rule of a policy, as with Felix; what a change of policy
  * forbids is ended by `FlowCutter`. Sources are checked before connection tracking, so a forged packet leaves
  * no entry behind. What an endpoint claims by ARP or neighbour discovery is believed for its own link
- * only, on which it is alone; but each claim takes one of the places that all neighbours of the host share.
+ * only, on which it is alone; but each ARP sender takes one of the places that all neighbours of the host
+ * share. A neighbour advertisement takes none: it only changes an entry that is there.
  */
 const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   [LAYOUT_CHAIN]: { rules: [] },
   'wl-raw': {
     rules: [
-      'meta l4proto ipv6-icmp jump wl-neighbours',
+      'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
       'icmp type redirect counter drop comment "redirect from a container"',
       `iifname . ether saddr . ip saddr @${senderSet(4, true)} accept`,
       `iifname . ether saddr . ip6 saddr @${senderSet(6, true)} accept`,
@@ -43,16 +44,6 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
       `iifname . ether saddr @${LINKS} jump wl-on-link`,
       `iifname @${ANY_MAC} jump wl-on-link`,
       'counter drop comment "source address not of this endpoint"',
-    ],
-  },
-  'wl-neighbours': {
-    rules: [
-      'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
-      'icmpv6 type != nd-neighbor-advert return',
-      // The target: a link-local one, or its own.
-      '@th,64,16 & 0xffc0 == 0xfe80 return',
-      `iifname . @th,64,128 @${CLAIMS} return`,
-      'counter drop comment "neighbour advertisement for an address not of this endpoint"',
     ],
   },
   'wl-on-link': {
@@ -124,7 +115,8 @@ export function toHostChain(action: 'Drop' | 'Accept' | 'Return'): Chain {
   const ends: Readonly<Record<typeof action, readonly string[]>> = {
     Drop: ['counter drop comment "containers do not reach their host"'],
     Accept: ['counter accept'],
-    Return: [],
+    // What the host's own firewall lets in for the mark is for other hosts only.
+    Return: [`meta mark set meta mark & 0x${CLEAR_MARKS.toString(16)}`],
   };
   return {
     rules: [

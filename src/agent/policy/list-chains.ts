@@ -122,7 +122,11 @@ export class ListChains {
       part.users.push(user);
       leaving.set(list, parts.set(text, part));
     }
-    for (const [list, parts] of leaving) this.#divide(list, [...parts.values()], moved);
+    const rewritten = [...leaving].filter(([list, parts]) =>
+      this.#divide(list, [...parts.values()], moved),
+    );
+    // Only when all have left: those who are yet to leave another list must not be taken along.
+    for (const [list] of rewritten) this.#joinAlike(list, moved);
     return moved;
   }
 
@@ -141,26 +145,29 @@ export class ListChains {
     }
   }
 
-  /** Some users of a list leave it, each part for another order: the largest part keeps the chain. */
-  #divide(list: List, parts: readonly Part[], moved: Map<string, string>): void {
+  /** Some users leave a list, each part for another order. The largest part keeps the chain: true when it is rewritten. */
+  #divide(list: List, parts: readonly Part[], moved: Map<string, string>): boolean {
     const leaving = new Set(parts.flatMap(({ users }) => users));
     const [largest] = [...parts].sort((left, right) => right.users.length - left.users.length);
     const stays = list.users.size - leaving.size;
     const most = this.#settings.mostMoved ?? MOST_MOVED;
     if (largest === undefined || leaving.size <= most || largest.users.length <= stays) {
       for (const part of parts) this.#leave(list, part, moved);
-      return;
+      return false;
     }
-    const staying = {
-      order: list.order,
-      users: [...list.users].filter((user) => !leaving.has(user)),
-    };
+    const users = [...list.users].filter((user) => !leaving.has(user));
+    const staying = { order: list.order, users };
     this.#rewrite(list, largest.order);
     for (const part of [...parts, staying]) if (part !== largest) this.#leave(list, part, moved);
+    return true;
+  }
+
+  /** What few users of another chain with the same order have this one now, or its few have the other. */
+  #joinAlike(list: List, moved: Map<string, string>): void {
+    const most = this.#settings.mostMoved ?? MOST_MOVED;
     for (const other of this.#byOrder.get(list.text) ?? []) {
-      if (other === list) continue;
       const [from, to] = other.users.size < list.users.size ? [other, list] : [list, other];
-      if (from.users.size <= most) this.#merge(from, to, moved, most);
+      if (other !== list && from.users.size <= most) this.#merge(from, to, moved, most);
     }
   }
 

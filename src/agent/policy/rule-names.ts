@@ -72,9 +72,6 @@ export function senderSet(of: Family | 'arp', macKnown: boolean): string {
 /** Interfaces with their own MACs, and those whose MAC is not known. */
 export const LINKS = 'links';
 export const ANY_MAC = 'any-mac';
-/** IPv6 addresses, each with the interface that may say that it has it. */
-export const CLAIMS = 'claims6';
-
 /** The set of all hosts' addresses. */
 export function nodeSet(family: Family): string {
   return `nodes${family}`;

@@ -1,6 +1,6 @@
 import { families, type Address } from '../../model/index.js';
 import type { RuleSink } from './ports.js';
-import { ANY_MAC, CLAIMS, LINKS, senderSet } from './rule-names.js';
+import { ANY_MAC, LINKS, senderSet } from './rule-names.js';
 
 interface Member {
   readonly interfaceName: string;
@@ -80,15 +80,12 @@ function visitAddress({ interfaceName, mac }: Member, address: Address, visit: V
   const sender = [`"${interfaceName}"`, ...(known ? [mac] : []), String(address)].join(' . ');
   visit(senderSet(address.family, known), sender);
   if (address.family === 4) visit(senderSet('arp', known), sender);
-  else visit(CLAIMS, `"${interfaceName}" . 0x${address.value.toString(16).padStart(32, '0')}`);
 }
 
 /** Declares the sets, which never go. */
 export function putSourceSets(sink: RuleSink): void {
   sink.putSet(LINKS, { kind: 'set', type: 'ifname . ether_addr' });
   sink.putSet(ANY_MAC, { kind: 'set', type: 'ifname' });
-  // nft 1.0.6 has no name for the target of a neighbour advertisement.
-  sink.putSet(CLAIMS, { kind: 'set', type: 'typeof iifname . @th,64,128' });
   for (const known of [true, false]) {
     const first = known ? 'ifname . ether_addr' : 'ifname';
     for (const family of families) {

@@ -89,7 +89,13 @@ export function renderTunnels(given: TunnelRules): TunnelContent {
       {
         name: 'tunnel-in',
         hook: hook('filter', 'input', 'filter - 11'),
-        rules: [...judged, ...spoken],
+        rules: judged,
+      },
+      {
+        // Behind what host endpoints' policies say of it.
+        name: 'bgp-in',
+        hook: hook('filter', 'input', 'filter - 9'),
+        rules: spoken,
       },
       {
         name: 'tunnel-raw',

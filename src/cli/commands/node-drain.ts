@@ -93,6 +93,10 @@ async function mark(
 ): Promise<void> {
   const id = { kind: kindOf('Node'), name };
   const change = (previous: Resource): Resource => {
+    if (drain === 'empty' && drainOf(previous) === undefined) {
+      const message = `the drain of node ${name} was undone meanwhile: it gives out addresses again`;
+      throw new Fault('conflict', message, { reason: 'drain-undone' });
+    }
     const annotations = { ...previous.metadata.annotations };
     delete annotations[DRAIN_ANNOTATION];
     if (drain !== undefined) annotations[DRAIN_ANNOTATION] = drain;

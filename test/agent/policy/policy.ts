@@ -36,9 +36,33 @@ t.test('containers cannot speak into the tunnels, whatever their port', async (t
   );
 });
 
+t.test('a list that others join takes along only those who are still in it', async (t) => {
+  const { table, policy } = createPolicy();
+  const name = (at: number): string => `e${at}`;
+  for (let at = 0; at < 110; at += 1) {
+    const labels = { role: at < 100 ? 'x' : 'y' };
+    policy.setLocal(name(at), { ...local(`cali${at}`, [`10.0.0.${at}`], ['net']), labels });
+  }
+  const put = (id: string, selector: string, action: 'Allow' | 'Deny'): void =>
+    policy.setPolicy(id, {
+      ...{ name: id, namespace: undefined, tier: 'default', order: 10, selector },
+      ...{ namespaceSelector: '', types: ['Ingress'], ingress: [{ action }], egress: [] },
+      ...{ doNotTrack: false, preDNAT: false, applyOnForward: false, unsupported: [] },
+    } as unknown as Parameters<typeof policy.setPolicy>[1]);
+  put('p', "role == 'x'", 'Deny');
+  put('p', "role == 'y'", 'Deny');
+  put('q', "role == 'x'", 'Allow');
+  const [asked] = policy.asked('workload', name(105)) ?? [];
+  const denying = asked?.tiers.map(({ chain }) => chain)[0] ?? '';
+  const text = table.takeFull();
+  const list = /"cali105" : goto (tl-[^ ,}]+)/.exec(text)?.[1] ?? '';
+  const rules = text.split(`chain ${list} {`)[1]?.split('\n  }')[0] ?? '';
+  t.ok(denying !== '' && rules.includes(`jump ${denying}`), rules);
+});
+
 t.test('any order of news ends as if only the end had been told', async (t) => {
   fc.assert(
-    fc.property(history, fc.constantFrom(0, 1, 64), (news, mostMoved) => {
+    fc.property(history, fc.constantFrom(0, 1, 2, 3, 64), (news, mostMoved) => {
       const { table, policy } = createPolicy(() => 0, { mostMoved });
       for (const one of news) {
         tell(policy, one);

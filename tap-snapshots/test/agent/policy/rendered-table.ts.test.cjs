@@ -29,9 +29,6 @@ table inet calico-libnetwork {
   set any-mac {
     type ifname
   }
-  set claims6 {
-    typeof iifname . @th,64,128
-  }
   set from4 {
     type ifname . ether_addr . ipv4_addr
   }
@@ -73,10 +70,10 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
-  chain layout-4 {
+  chain layout-5 {
   }
   chain wl-raw {
-    meta l4proto ipv6-icmp jump wl-neighbours
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
@@ -85,13 +82,6 @@ table inet calico-libnetwork {
     iifname . ether saddr @links jump wl-on-link
     iifname @any-mac jump wl-on-link
     counter drop comment "source address not of this endpoint"
-  }
-  chain wl-neighbours {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
-    icmpv6 type != nd-neighbor-advert return
-    @th,64,16 & 0xffc0 == 0xfe80 return
-    iifname . @th,64,128 @claims6 return
-    counter drop comment "neighbour advertisement for an address not of this endpoint"
   }
   chain wl-on-link {
     ip6 saddr fe80::/10 accept
@@ -453,9 +443,6 @@ table inet calico-libnetwork {
   set any-mac {
     type ifname
   }
-  set claims6 {
-    typeof iifname . @th,64,128
-  }
   set from4 {
     type ifname . ether_addr . ipv4_addr
   }
@@ -550,10 +537,10 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-4 {
+  chain layout-5 {
   }
   chain wl-raw {
-    meta l4proto ipv6-icmp jump wl-neighbours
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
@@ -562,13 +549,6 @@ table inet calico-libnetwork {
     iifname . ether saddr @links jump wl-on-link
     iifname @any-mac jump wl-on-link
     counter drop comment "source address not of this endpoint"
-  }
-  chain wl-neighbours {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
-    icmpv6 type != nd-neighbor-advert return
-    @th,64,16 & 0xffc0 == 0xfe80 return
-    iifname . @th,64,128 @claims6 return
-    counter drop comment "neighbour advertisement for an address not of this endpoint"
   }
   chain wl-on-link {
     ip6 saddr fe80::/10 accept
@@ -593,6 +573,7 @@ table inet calico-libnetwork {
   chain wl-to-host {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
     jump from-wl
+    meta mark set meta mark & 0xfffcffff
   }
   chain raw-pre {
     type filter hook prerouting priority raw; policy accept;
@@ -819,7 +800,6 @@ add element inet calico-libnetwork nodes4 { 192.0.2.1, 192.0.2.2 }
 add element inet calico-libnetwork nodes6 { 2001:db8::1 }
 add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
 add element inet calico-libnetwork any-mac { "calic", "calib" }
-add element inet calico-libnetwork claims6 { "calia" . 0xfd000020000000000000000000000001, "calib" . 0xfd000020000000000000000000000001 }
 add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
 add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
 add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
@@ -865,9 +845,6 @@ table inet calico-libnetwork {
   }
   set any-mac {
     type ifname
-  }
-  set claims6 {
-    typeof iifname . @th,64,128
   }
   set from4 {
     type ifname . ether_addr . ipv4_addr
@@ -963,10 +940,10 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-4 {
+  chain layout-5 {
   }
   chain wl-raw {
-    meta l4proto ipv6-icmp jump wl-neighbours
+    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
@@ -975,13 +952,6 @@ table inet calico-libnetwork {
     iifname . ether saddr @links jump wl-on-link
     iifname @any-mac jump wl-on-link
     counter drop comment "source address not of this endpoint"
-  }
-  chain wl-neighbours {
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
-    icmpv6 type != nd-neighbor-advert return
-    @th,64,16 & 0xffc0 == 0xfe80 return
-    iifname . @th,64,128 @claims6 return
-    counter drop comment "neighbour advertisement for an address not of this endpoint"
   }
   chain wl-on-link {
     ip6 saddr fe80::/10 accept
@@ -1006,6 +976,7 @@ table inet calico-libnetwork {
   chain wl-to-host {
     icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
     jump from-wl
+    meta mark set meta mark & 0xfffcffff
   }
   chain raw-pre {
     type filter hook prerouting priority raw; policy accept;
@@ -1224,7 +1195,6 @@ add element inet calico-libnetwork from-wl { "calia" : goto fl-2, "calic" : goto
 add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto tl-3, "calib" : goto tl-5 }
 add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
 add element inet calico-libnetwork any-mac { "calic", "calib" }
-add element inet calico-libnetwork claims6 { "calia" . 0xfd000020000000000000000000000001, "calib" . 0xfd000020000000000000000000000001 }
 add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
 add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
 add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
