@@ -107,8 +107,12 @@ export class LineageKeeper {
     this.#kept.start();
   }
 
-  /** Hosts whose containers' addresses may not be in the datastore. */
+  /**
+   * Hosts whose containers' addresses may not be in the datastore. None in the first epoch, which no exchange begins: hosts
+   * of a version without epochs have lost nothing.
+   */
   waitingFor(): readonly string[] {
+    if (this.#options.epoch.number === 1) return [];
     const wanted = formatEpoch(this.#options.epoch);
     const { nodeName } = this.#options;
     return [...this.#hosts]

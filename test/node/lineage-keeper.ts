@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLog, systemClock } from '../../src/base/index.js';
-import { hostCountKey, type Store } from '../../src/datastore/index.js';
+import { hostCountKey, hostRecordKey, type Store } from '../../src/datastore/index.js';
 import { LineageKeeper, settleEpoch } from '../../src/node/index.js';
 import { createMemoryStore, type MemoryStore } from '../fixtures/memory-store.js';
 import { until } from '../fixtures/until.js';
@@ -80,4 +80,12 @@ t.test('a list is judged by what was known when it was sent', async (t) => {
   t.equal(keeper.store.exchanged?.aborted, false);
   memory.put(COUNT, JSON.stringify({ uuid: UUID, count: 1 }));
   await t.rejects(keeper.store.list('/calico/z/'), /the count of this host is 1 and was/);
+});
+
+t.test('hosts of a version without epochs are not waited for', async (t) => {
+  const memory = createMemoryStore({
+    entries: { [hostRecordKey('old')]: JSON.stringify({ uuid: 'other', version: '1' }) },
+  });
+  const keeper = await startKeeper(t, memory);
+  t.same(keeper.mayAllocate(), { ok: true });
 });
