@@ -22,15 +22,15 @@ export function describeExchange(
 
 /**
  * A datastore that looks like the one before, but lacks what running containers use, is none: throws `refused`, and the
- * next try begins an epoch. What somebody took out by hand looks alike, and costs a look of all hosts.
+ * next try begins an epoch. What somebody took out by hand looks alike, and costs a look of all hosts. A conflict proves
+ * nothing: one that stands would begin an epoch at each start.
  */
 export async function refuseUnnoticed(
-  { claimed, conflicts, endpoints }: PluginCore['claims'],
+  { claimed, endpoints }: PluginCore['claims'],
   stateDir: string,
 ): Promise<void> {
-  const lost = claimed.length + conflicts.length;
-  if (lost + endpoints === 0) return;
-  const why = `it lacked ${lost} addresses and ${endpoints} endpoints of running containers`;
+  if (claimed.length + endpoints === 0) return;
+  const why = `it lacked ${claimed.length} addresses and ${endpoints} endpoints of running containers`;
   await recordExchange(stateDir, why);
   throw exchangedFault(why);
 }

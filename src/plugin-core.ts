@@ -196,6 +196,7 @@ async function assemble(
   const { endpoints: restored, report } = await endpoints.load({ signal, exchanged });
   if (exchanged) await allocator.tunnels.takeBack(await tunnelDevices(netlink), { signal });
   const taken = exchanged ? await poolAddresses.claimAgain(allocator, { signal }) : [];
+  if (!exchanged) await poolAddresses.complete(allocator, { signal });
   veths.start();
   const tunnels = new KeptWork({
     what: 'an address on a tunnel to other hosts is not as it has to be',

@@ -2,14 +2,20 @@ import type { Fault } from '../base/index.js';
 import { exchangedFault } from './exchanged.js';
 import type { CallOptions, Change, Entry, Snapshot, Store, Watch, WatchOptions } from './store.js';
 
+/** Why the entry shows another datastore than before; undefined when it does not. */
+export type Judge = (key: string, entry: Entry | undefined) => string | undefined;
+
 /** Keys that tell whether the datastore is still the one that it was. */
 export interface Sentinels {
   /** Read with every list, at its revision. */
   readonly listed: readonly string[];
   /** Watched with every watch that has a prefix of this beginning, so that nothing far away is watched with it. */
   readonly watched: { readonly key: string; readonly beside: string };
-  /** Why the entry shows another datastore than before; undefined when it does not. Must not throw. */
-  judge(key: string, entry: Entry | undefined): string | undefined;
+  /**
+   * Called when a list is sent: what it brings is judged by what was known then, never by what happened since. Neither
+   * call must throw.
+   */
+  judging(): Judge;
   /** Something was written, at this revision. Must not throw. */
   onWritten(revision: bigint): void;
 }
@@ -31,8 +37,8 @@ export function withSentinels(inner: Store, sentinels: Sentinels): Store {
     if (fault !== undefined) throw fault;
   }
 
-  function look(key: string, entry: Entry | undefined): void {
-    const why = sentinels.judge(key, entry);
+  function look(judge: Judge, key: string, entry: Entry | undefined): void {
+    const why = judge(key, entry);
     if (why !== undefined && !exchanged.signal.aborted) exchanged.abort(exchangedFault(why));
   }
 
@@ -42,9 +48,10 @@ export function withSentinels(inner: Store, sentinels: Sentinels): Store {
   ): Promise<Snapshot> {
     refuse();
     const asked = typeof prefix === 'string' ? [prefix] : prefix;
+    const judge = sentinels.judging();
     const { entries, revision } = await inner.list([...asked, ...sentinels.listed], options);
     const byKey = new Map(entries.map((entry) => [entry.key, entry]));
-    for (const key of sentinels.listed) look(key, byKey.get(key));
+    for (const key of sentinels.listed) look(judge, key, byKey.get(key));
     refuse();
     const wanted = ({ key }: Entry): boolean => asked.some((each) => key.startsWith(each));
     return { entries: entries.filter(wanted), revision };
@@ -68,7 +75,7 @@ export function withSentinels(inner: Store, sentinels: Sentinels): Store {
       onLost: lose,
       onChanges: (changes) => {
         for (const change of changes) {
-          if (near && keyOf(change) === key) look(key, entryOf(change));
+          if (near && keyOf(change) === key) look(sentinels.judging(), key, entryOf(change));
         }
         const fault = broken();
         if (fault !== undefined) lose(fault);

@@ -95,6 +95,25 @@ export async function claimAgain(
   return { claimed, conflicts, endpoints };
 }
 
+/** Writes anew the files that a version before made: it kept neither object nor handles. */
+export async function completeFiles(
+  { book, leases, log }: EndpointsContext,
+  { signal }: LoadOptions,
+): Promise<void> {
+  for (const record of book.incomplete()) {
+    const handles: Record<string, string> = {};
+    for (const address of record.endpoint.addresses) {
+      const lease = await leases.leaseOf(address, signal);
+      if (lease !== undefined) handles[String(address)] = lease.handle;
+    }
+    try {
+      book.complete({ ...record, handles });
+    } catch (error) {
+      log.warn({ EndpointID: record.id, error: messageOf(error) }, 'an endpoint is not on file');
+    }
+  }
+}
+
 /** Joined, with a host end that nobody gave up and the other end not back on the host: a container has it. */
 function liveEndpoints(
   { book, veths, log }: EndpointsContext,

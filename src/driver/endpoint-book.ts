@@ -69,11 +69,12 @@ export class EndpointBook {
   readonly #bySandbox = new Map<string, Set<string>>();
   readonly #strays = new Map<string, StrayEndpoint>();
   readonly #files: RecordJournal;
-  readonly #stored: ReadonlyMap<string, unknown>;
+  /** As they were at the start. */
+  readonly #stored: Map<string, unknown>;
 
   constructor(files: RecordJournal) {
     this.#files = files;
-    this.#stored = files.all();
+    this.#stored = new Map(files.all());
   }
 
   get(id: string): EndpointRecord | undefined {
@@ -111,13 +112,14 @@ export class EndpointBook {
     this.#bySandbox.set(record.sandboxKey, members.add(record.id));
   }
 
-  /** Writes what the next start of the daemon needs to know. */
-  persist(record: EndpointRecord): void {
+  /** Writes what the next start of the daemon needs to know, and gives it. */
+  persist(record: EndpointRecord): unknown {
     const { networkId, sandboxKey, slot, subnets, routed, provisional, text, handles } = record;
     const addresses = record.endpoint.addresses.map(String);
     const where = { addresses, networkId, sandboxKey, slot, subnets, routed, provisional };
     const boot: BootRecord = { ...where, text, handles };
     this.#files.write(record.id, boot);
+    return boot;
   }
 
   /** An interface is about to be made: whatever happens then, the next start finds it. */
@@ -162,6 +164,20 @@ export class EndpointBook {
       going: false,
       handles: boot.handles ?? {},
     });
+  }
+
+  /** Joined endpoints whose files lack the object: the version before wrote them. */
+  incomplete(): readonly EndpointRecord[] {
+    return [...this.#stored].flatMap(([id, file]) => {
+      const { sandboxKey = '', text } = file as Partial<BootRecord>;
+      return sandboxKey === '' || text !== undefined ? [] : (this.#byId.get(id) ?? []);
+    });
+  }
+
+  /** Such a one, with all that is known of it. */
+  complete(record: EndpointRecord): void {
+    this.put(record);
+    this.#stored.set(record.id, this.persist(record));
   }
 
   /** Joined endpoints of this boot that an earlier life of the daemon left. */

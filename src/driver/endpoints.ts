@@ -8,7 +8,7 @@ import {
 } from '../model/index.js';
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
-import { claimAgain, type ClaimReport, type LoadOptions } from './claim-again.js';
+import { claimAgain, completeFiles, type ClaimReport, type LoadOptions } from './claim-again.js';
 import { endpointConflict, isReplaced, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
@@ -56,6 +56,7 @@ export class Endpoints {
         log.error({ key, error: messageOf(error) }, 'endpoint ignored');
       }
     }
+    await completeFiles(this.context, options);
     const report = await claimAgain(this.context, indexes, options);
     this.#lookAtStrays(indexes);
     const endpoints = book.all().filter(({ interfaceIndex }) => interfaceIndex > 0);

@@ -21,6 +21,15 @@ export class PoolAddressLedger {
     });
   }
 
+  /** Puts down those that the datastore knows: a version before kept none. */
+  async complete(
+    allocator: Pick<Allocator, 'poolAddresses'>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    for (const { poolId, addresses } of await allocator.poolAddresses(new Set(), options))
+      for (const address of addresses) this.keep(poolId, address);
+  }
+
   drop(poolId: string, address: Address): void {
     this.#orWarn(() => this.#files.remove(nameOf(poolId, address)));
   }

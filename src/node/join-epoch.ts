@@ -50,6 +50,9 @@ export async function examineDatastore(
 
 const ATTEMPTS = 16;
 
+/** An exchange never begins number 1: in that one nobody waits for others. */
+const FIRST: Epoch = { number: 1, id: '' };
+
 /**
  * The epoch of the cluster as it has to be now. After an exchange that nobody else noticed yet a new one begins; an
  * emptied datastore becomes the cluster again that this host was part of.
@@ -60,23 +63,22 @@ export async function settleEpoch(
   recorded: RecordedDatastore | undefined,
   { clock, ...options }: CallOptions & { readonly clock: Clock },
 ): Promise<{ readonly clusterGuid: string; readonly epoch: Epoch }> {
-  const known = parseEpoch(recorded?.epoch);
   return retryOnConflict(ATTEMPTS, async () => {
     const entry = await store.get(clusterInformationKey, options);
-    const newGuid = newClusterGuid(randomUUID);
+    const guid = recorded?.clusterGuid ?? newClusterGuid(randomUUID);
     const text =
       entry === undefined
         ? encodeClusterInformation(
-            { clusterGuid: recorded?.clusterGuid ?? newGuid },
+            { clusterGuid: guid },
             { uid: randomUUID(), createdAt: new Date(clock.now()) },
           )
-        : (completeClusterInformation(entry.value, newGuid) ?? entry.value);
+        : (completeClusterInformation(entry.value, guid) ?? entry.value);
     const { clusterGuid = '' } = decodeClusterInformation(text, clusterInformationKey);
     const found = epochIn(text);
     const ours = clusterGuid === recorded?.clusterGuid;
-    const isOld =
-      verdict.kind === 'exchanged' && ours && (found?.number ?? 0) <= (known?.number ?? 0);
-    const epoch = found === undefined || isOld ? newEpoch(found, ours ? known : undefined) : found;
+    const past = ours ? pastEpoch(verdict, recorded) : undefined;
+    const isOld = verdict.kind === 'exchanged' && past !== undefined && !isAfter(found, past);
+    const epoch = found === undefined || isOld ? newEpoch(found, past) : found;
     const value = withEpoch(text, epoch);
     if (value !== entry?.value) {
       const compares = [{ key: clusterInformationKey, revision: entry?.revision ?? 0n }];
@@ -86,6 +88,15 @@ export async function settleEpoch(
     return { clusterGuid, epoch };
   });
 }
+
+/** The last epoch that is over, as far as this host knows. */
+function pastEpoch(verdict: DatastoreVerdict, recorded: RecordedDatastore): Epoch | undefined {
+  const known = parseEpoch(recorded.epoch);
+  return verdict.kind === 'exchanged' && !isAfter(known, FIRST) ? FIRST : known;
+}
+
+const isAfter = (one: Epoch | undefined, other: Epoch): boolean =>
+  one !== undefined && one.number > other.number;
 
 /** Tells all hosts that this one has claimed the addresses of its containers in this epoch. */
 export async function confirmEpoch(

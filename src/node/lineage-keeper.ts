@@ -5,6 +5,7 @@ import {
   hostRecordPrefix,
   withSentinels,
   type Entry,
+  type Judge,
   type Store,
   type Syncer,
 } from '../datastore/index.js';
@@ -68,7 +69,7 @@ export class LineageKeeper {
     this.store = withSentinels(options.store, {
       listed: [clusterInformationKey, hostCountKey(nodeName)],
       watched: { key: clusterInformationKey, beside: RESOURCES },
-      judge: (key, entry) => this.#judge(key, entry),
+      judging: () => this.#judging(),
       onWritten: () => {
         this.#unconfirmed = true;
         this.#kept.mark();
@@ -106,8 +107,12 @@ export class LineageKeeper {
     this.#kept.start();
   }
 
-  /** Hosts whose containers' addresses may not be in the datastore. */
+  /**
+   * Hosts whose containers' addresses may not be in the datastore. None in the first epoch, which no exchange begins: hosts
+   * of a version without epochs have lost nothing.
+   */
   waitingFor(): readonly string[] {
+    if (this.#options.epoch.number === 1) return [];
     const wanted = formatEpoch(this.#options.epoch);
     const { nodeName } = this.#options;
     return [...this.#hosts]
@@ -169,8 +174,14 @@ export class LineageKeeper {
     });
   }
 
-  #judge(key: string, entry: Entry | undefined): string | undefined {
-    if (key !== clusterInformationKey) return this.#judgeCount(entry);
+  #judging(): Judge {
+    // Before the first confirmation there need not be one.
+    const least = this.#started ? this.#count : undefined;
+    return (key, entry) =>
+      key === clusterInformationKey ? this.#judgeCluster(key, entry) : judgeCount(entry, least);
+  }
+
+  #judgeCluster(key: string, entry: Entry | undefined): string | undefined {
     const { epoch, clusterGuid } = this.#options;
     if (entry === undefined) return 'it holds no cluster any more';
     try {
@@ -185,14 +196,6 @@ export class LineageKeeper {
     } catch {
       return 'its ClusterInformation cannot be understood any more';
     }
-  }
-
-  #judgeCount(entry: Entry | undefined): string | undefined {
-    // Before the first confirmation there need not be one.
-    if (!this.#started) return undefined;
-    const count = decodeCount(entry?.value)?.count;
-    if (count !== undefined && count >= this.#count) return undefined;
-    return `the count of this host is ${count ?? 'gone'} and was ${this.#count}`;
   }
 
   #setHost(key: string, entry: Entry | undefined): void {
@@ -227,6 +230,13 @@ export class LineageKeeper {
     };
     await recordDatastore(stateDir, record);
   }
+}
+
+function judgeCount(entry: Entry | undefined, least: number | undefined): string | undefined {
+  if (least === undefined) return undefined;
+  const count = decodeCount(entry?.value)?.count;
+  if (count !== undefined && count >= least) return undefined;
+  return `the count of this host is ${count ?? 'gone'} and was ${least}`;
 }
 
 /** Everything that ClusterInformation is watched with. */

@@ -12,7 +12,7 @@ function guarded() {
   const store = withSentinels(memory, {
     listed: [KEY],
     watched: { key: KEY, beside: BESIDE },
-    judge: (key, entry: Entry | undefined) =>
+    judging: () => (key, entry: Entry | undefined) =>
       key === KEY && entry?.value !== 'one'
         ? `the sentinel is ${entry?.value ?? 'gone'}`
         : undefined,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import t, { type Test } from 'tap';
@@ -43,7 +43,7 @@ async function startScene(t: Test) {
     t.teardown(() => pair.stop());
     return pair;
   };
-  return { memory, entries, netlink, poolId, address, again };
+  return { memory, entries, netlink, poolId, address, again, directory };
 }
 
 t.test('a store without all of it', async (t) => {
@@ -109,7 +109,8 @@ t.test('gateway and auxiliary addresses of networks', async (t) => {
   const directory = mkdtempSync(path(tmpdir(), 'claim-again-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const entries = clusterOf(['node1'], { pool1: { cidr: '10.20.0.0/26', blockSize: 26 } });
-  const first = await startPluginPair({ store: createMemoryStore({ entries }), directory });
+  const store = createMemoryStore({ entries });
+  const first = await startPluginPair({ store, directory });
   const poolId = await createNetwork(first, '10.20.0.0/26');
   const ask = (address: string) =>
     first.ipam.call('IpamDriver.RequestAddress', { PoolID: poolId, Address: address, Options: {} });
@@ -117,10 +118,42 @@ t.test('gateway and auxiliary addresses of networks', async (t) => {
   await ask('10.20.0.9');
   await release(first, poolId, '10.20.0.9');
   await first.stop();
+  const claimedAgain = async (): Promise<readonly string[]> => {
+    const emptied = createMemoryStore({ entries });
+    const second = await startPluginPair({ store: emptied, directory, exchanged: true });
+    await second.stop();
+    return [...takenAddresses(emptied.dump()).keys()];
+  };
+  t.same(await claimedAgain(), ['10.20.0.0/26+1']);
+  rmSync(path(directory, 'state', 'pool-addresses.journal'));
+  t.same(await claimedAgain(), []);
+  await (await startPluginPair({ store, directory })).stop();
+  t.same(await claimedAgain(), ['10.20.0.0/26+1'], 'a version before kept no such file');
+});
+
+t.test('what a version before left on file is completed', async (t) => {
+  const { memory, entries, address, again, directory } = await startScene(t);
+  const journal = path(directory, 'run', 'endpoints.journal');
+  const old = readFileSync(journal, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { name, value } = JSON.parse(line) as { name: string; value?: object };
+      const kept =
+        value === undefined ? {} : { value: { ...value, text: undefined, handles: undefined } };
+      return `${JSON.stringify({ name, ...kept })}\n`;
+    });
+  writeFileSync(journal, old.join(''));
+  const before = memory.dump();
+  const upgraded = await again(memory, false);
+  t.match(upgraded.core.claims, { claimed: [], conflicts: [], endpoints: 0 });
+  t.same(memory.dump(), before, 'everything stood there');
+  await upgraded.stop();
   const emptied = createMemoryStore({ entries });
-  const second = await startPluginPair({ store: emptied, directory, exchanged: true });
-  t.teardown(() => second.stop());
-  t.same([...takenAddresses(emptied.dump()).keys()], ['10.20.0.0/26+1']);
+  const after = await again(emptied);
+  t.match(after.core.claims, { claimed: [address], endpoints: 1 });
+  t.equal(holderOf(emptied, address)?.['handle_id'], holderOf(memory, address)?.['handle_id']);
+  t.same([...takenAddresses(emptied.dump()).keys()], [...takenAddresses(before).keys()]);
 });
 
 t.test('the daemon dies at any write of it, and begins again', async (t) => {

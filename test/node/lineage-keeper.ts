@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { silentLog, systemClock } from '../../src/base/index.js';
+import { hostCountKey, hostRecordKey, type Store } from '../../src/datastore/index.js';
+import { LineageKeeper, settleEpoch } from '../../src/node/index.js';
+import { createMemoryStore, type MemoryStore } from '../fixtures/memory-store.js';
+import { until } from '../fixtures/until.js';
+
+const UUID = '6f0c1f1e-0000-4000-8000-000000000000';
+const COUNT = hostCountKey('a');
+
+interface Held {
+  readonly store: Store;
+  /** From now on the reply of a list of this prefix is served and does not arrive; `go` lets it. */
+  hold(prefix: string): { go(): void };
+}
+
+function holdingLists(memory: MemoryStore): Held {
+  const held = new Map<string, Promise<void>>();
+  const store: Store = {
+    ...memory,
+    list: async (prefix, options) => {
+      const snapshot = await memory.list(prefix, options);
+      const prefixes = typeof prefix === 'string' ? [prefix] : prefix;
+      for (const one of prefixes) await held.get(one);
+      return snapshot;
+    },
+  };
+  return {
+    store,
+    hold: (prefix) => {
+      let go: () => void = () => undefined;
+      held.set(prefix, new Promise((resolve) => (go = resolve)));
+      return { go: () => go() };
+    },
+  };
+}
+
+/** A keeper at work in a cluster that it has begun, unless `store` holds one. */
+async function startKeeper(t: Test, store: Store, nodeName = 'a'): Promise<LineageKeeper> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'lineage-'));
+  t.teardown(() => rmSync(stateDir, { recursive: true, force: true }));
+  const host = { store, nodeName, hostUuid: UUID };
+  const lineage = await settleEpoch(host, { kind: 'first' }, undefined, { clock: systemClock });
+  const keeper = new LineageKeeper({
+    ...{ ...host, ...lineage, stateDir, log: silentLog, count: 0, storeId: 'x' },
+    ...{ clock: systemClock, everyMs: 0 },
+  });
+  t.teardown(() => keeper.stop());
+  await keeper.claimed(AbortSignal.timeout(5_000));
+  return keeper;
+}
+
+const countIn = (memory: MemoryStore): number =>
+  (JSON.parse(memory.dump()[COUNT] ?? '{"count":0}') as { count: number }).count;
+
+const writes = (keeper: LineageKeeper) =>
+  keeper.store.commit({ compares: [], writes: [{ key: '/calico/y', value: String(Date.now()) }] });
+
+/** Writes, and waits until the count was raised for it. */
+async function confirmed(memory: MemoryStore, keeper: LineageKeeper): Promise<void> {
+  const before = countIn(memory);
+  await writes(keeper);
+  await until(() => countIn(memory) > before, 'the count to be raised');
+}
+
+t.test('a list is judged by what was known when it was sent', async (t) => {
+  const memory = createMemoryStore();
+  const { store, hold } = holdingLists(memory);
+  const keeper = await startKeeper(t, store);
+  await confirmed(memory, keeper);
+  const long = hold('/calico/long/');
+  const listing = keeper.store.list('/calico/long/');
+  await confirmed(memory, keeper);
+  await confirmed(memory, keeper);
+  long.go();
+  t.same((await listing).entries, []);
+  t.equal(keeper.store.exchanged?.aborted, false);
+  memory.put(COUNT, JSON.stringify({ uuid: UUID, count: 1 }));
+  await t.rejects(keeper.store.list('/calico/z/'), /the count of this host is 1 and was/);
+});
+
+t.test('hosts of a version without epochs are not waited for', async (t) => {
+  const memory = createMemoryStore({
+    entries: { [hostRecordKey('old')]: JSON.stringify({ uuid: 'other', version: '1' }) },
+  });
+  const keeper = await startKeeper(t, memory);
+  t.same(keeper.mayAllocate(), { ok: true });
+});
