@@ -110,7 +110,7 @@ async function requestAddress(
 ): Promise<unknown> {
   const core = await options.core(signal);
   const poolId = parsePoolId(body.PoolID);
-  const mac = (body.Options?.[MAC_OPTION] ?? '').toLowerCase();
+  const mac = requestedMac(body.Options?.[MAC_OPTION] ?? '');
   const gateway = body.Options?.[REQUEST_TYPE] === GATEWAY_TYPE;
   const address = requestedAddress(body.Address ?? '', poolId);
   const holder = gateway || (address !== undefined && mac === '') ? 'pool' : 'endpoint';
@@ -131,6 +131,15 @@ async function refuseOtherDriver(
   if (core.uses.userOf(poolId) === 'ours') return;
   await options.refreshNetworks(signal);
   if (core.uses.userOf(poolId) !== 'ours') throw otherDriver(options.names);
+}
+
+/** It becomes part of the stored block, which every host of the pool reads. */
+function requestedMac(text: string): string {
+  const mac = text.toLowerCase();
+  if (mac === '' || /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return mac;
+  throw new Fault('invalid', `${JSON.stringify(text.slice(0, 40))} is no MAC address`, {
+    reason: 'bad-mac',
+  });
 }
 
 function requestedAddress(text: string, { family }: PoolId): Address | undefined {

@@ -83,3 +83,11 @@ t.test('a node whose name begins another’s does not take its handles for its o
   t.ok(isOwnHandle(handle, 'a'));
   t.notOk(isOwnHandle(handle.replace('docker.a.', 'docker.a.b.'), 'a'));
 });
+
+t.test('a MAC that is none does not get into the block', async (t) => {
+  const { memory, pair, poolId } = await setUp(t);
+  const before = memory.dump();
+  for (const mac of ['a\0b', '\n', '02:42', 'x'.repeat(3000), '\ud800'])
+    await t.rejects(request(pair, poolId, mac), { message: /is no MAC address/ }, mac.slice(0, 9));
+  t.same(memory.dump(), before);
+});
