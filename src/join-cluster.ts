@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { Fault } from './base/index.js';
 import type { DaemonConfig } from './config/index.js';
+import { hasNothingToClaim } from './claim-files.js';
 import type { Closers } from './closers.js';
 import { DATASTORE_EXCHANGED, type Store } from './datastore/index.js';
 import type { DaemonCoreOptions } from './daemon-core.js';
 import type { Netlink } from './netlink/index.js';
 import {
   examineDatastore,
+  formatEpoch,
   holdNodeName,
   judgeDatastore,
   LineageKeeper,
@@ -65,7 +67,13 @@ export async function joinCluster(
     count: Math.max(found.count ?? 0, recorded?.count ?? 0),
   });
   closers.add(() => keeper.stop());
-  const registration = await registerHost(options, keeper.store, netlink, uuid);
+  const isNewcomer = verdict.kind === 'first' && hasNothingToClaim(config);
+  const registration = await registerHost(
+    isNewcomer ? { ...options, newcomerEpoch: formatEpoch(lineage.epoch) } : options,
+    keeper.store,
+    netlink,
+    uuid,
+  );
   return { verdict, hold, keeper, registration };
 }
 
@@ -106,9 +114,14 @@ async function takeNodeName(
   throw new Fault('refused', decision.message, { reason: decision.reason });
 }
 
+interface RegistrationOptions extends DaemonCoreOptions {
+  /** Of a host that has nothing to claim. */
+  readonly newcomerEpoch?: string;
+}
+
 /** Node, cluster objects, default pools, as far as they are missing. */
 async function registerHost(
-  options: DaemonCoreOptions,
+  options: RegistrationOptions,
   store: Store,
   netlink: Netlink,
   hostUuid: string,
@@ -125,13 +138,13 @@ async function registerHost(
 
 /** The same from what the kernel says now, without a word in the log. */
 export async function registerAgain(
-  options: DaemonCoreOptions,
+  options: RegistrationOptions,
   store: Store,
   netlink: Netlink,
   hostUuid: string,
   signal: AbortSignal,
 ): Promise<Registration> {
-  const { config, log, clock, version } = options;
+  const { config, log, clock, version, newcomerEpoch } = options;
   const [links, addresses, routes4, routes6] = await Promise.all([
     netlink.links(),
     netlink.addresses(),
@@ -145,6 +158,7 @@ export async function registerAgain(
     settings: config.node,
     view: { links, addresses, routes: [...routes4, ...routes6] },
     version,
+    ...(newcomerEpoch === undefined ? {} : { newcomerEpoch }),
     clock,
     log,
     signal,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { KeptWork, RecordJournal, type Clock, type Log } from './base/index.js';
+import { endpointFiles, poolAddressFiles } from './claim-files.js';
 import { createSyncer, type Store, type Syncer, type SyncListener } from './datastore/index.js';
 import {
   Creations,
@@ -152,7 +153,7 @@ async function assemble(
   });
   const journal = (name: string): RecordJournal => new RecordJournal(join(options.stateDir, name));
   const ledger = new NetworkLedger({ files: journal('networks.journal'), node: host.node, log });
-  const poolAddresses = new PoolAddressLedger(journal('pool-addresses.journal'), log);
+  const poolAddresses = new PoolAddressLedger(poolAddressFiles(options.stateDir), log);
   const networks = new Networks({
     store,
     node: host.node,
@@ -163,7 +164,7 @@ async function assemble(
     ledger,
     log,
   });
-  const book = new EndpointBook(new RecordJournal(join(options.runDir, 'endpoints.journal')));
+  const book = new EndpointBook(endpointFiles(options.runDir));
   const veths = new Veths({
     netlink,
     tombstones: new RecordJournal(join(options.runDir, 'tombstones.journal')),

@@ -1,17 +1,14 @@
 import { deadline, KeptWork, orAbort, type Clock, type Log } from '../base/index.js';
 import {
-  createSyncer,
   hostCountKey,
-  hostRecordPrefix,
   withSentinels,
   type Entry,
   type Judge,
   type Store,
-  type Syncer,
 } from '../datastore/index.js';
 import { decodeClusterInformation } from '../model/v3/index.js';
 import { epochIn, formatEpoch, type Epoch } from './epoch.js';
-import { decodeHostRecord } from './host-record.js';
+import { HostClaims } from './host-claims.js';
 import { recordDatastore, type RecordedDatastore } from './identity.js';
 import { confirmEpoch, decodeCount, raiseCount, type LineageHost } from './join-epoch.js';
 import { clusterInformationKey } from './plan-cluster.js';
@@ -50,9 +47,8 @@ export type EpochDecision =
 export class LineageKeeper {
   readonly store: Store;
   readonly #options: LineageKeeperOptions;
-  readonly #hosts = new Map<string, string | undefined>();
+  readonly #hosts = new HostClaims();
   readonly #kept: KeptWork;
-  #syncer: Syncer | undefined;
   #count: number;
   #locked = false;
   /** Something was written since the count was raised. */
@@ -91,17 +87,7 @@ export class LineageKeeper {
     const { nodeName, hostUuid, epoch } = this.#options;
     await confirmEpoch({ store, nodeName, hostUuid }, epoch, { signal });
     await this.#write(signal);
-    this.#syncer = createSyncer({
-      ...{ store, log, clock, prefixes: [hostRecordPrefix] },
-      listener: {
-        onSnapshot: (all) => {
-          this.#hosts.clear();
-          for (const [key, entry] of all) this.#setHost(key, entry);
-        },
-        onChange: (key, entry) => this.#setHost(key, entry),
-      },
-    });
-    await this.#syncer.ready(signal);
+    await this.#hosts.follow({ store, log, clock }, (isNews) => this.#onHosts(isNews), signal);
     await this.#record(undefined);
     this.#started = true;
     this.#kept.start();
@@ -113,12 +99,8 @@ export class LineageKeeper {
    */
   waitingFor(): readonly string[] {
     if (this.#options.epoch.number === 1) return [];
-    const wanted = formatEpoch(this.#options.epoch);
-    const { nodeName } = this.#options;
-    return [...this.#hosts]
-      .filter(([name, epoch]) => name !== nodeName && epoch !== wanted)
-      .map(([name]) => name)
-      .sort();
+    const { nodeName, epoch } = this.#options;
+    return this.#hosts.notIn(formatEpoch(epoch)).filter((name) => name !== nodeName);
   }
 
   mayAllocate(): EpochDecision {
@@ -165,7 +147,7 @@ export class LineageKeeper {
   }
 
   async stop(): Promise<void> {
-    this.#syncer?.stop();
+    this.#hosts.stop();
     await this.#kept.stop();
     if (!this.#unconfirmed || !this.#started || this.store.exchanged?.aborted === true) return;
     await this.#confirm(deadline(LAST_MS)).catch((error: unknown) => {
@@ -198,12 +180,8 @@ export class LineageKeeper {
     }
   }
 
-  #setHost(key: string, entry: Entry | undefined): void {
-    const name = key.slice(hostRecordPrefix.length);
-    const isNew = !this.#hosts.has(name);
-    if (entry === undefined) this.#hosts.delete(name);
-    else this.#hosts.set(name, decodeHostRecord(entry.value)?.epoch);
-    if ((isNew || entry === undefined) && this.#started) this.#kept.mark();
+  #onHosts(isNews: boolean): void {
+    if (isNews && this.#started) this.#kept.mark();
     for (const wake of [...this.#changed]) wake();
   }
 
@@ -226,7 +204,7 @@ export class LineageKeeper {
     const record: RecordedDatastore = {
       ...{ type: store.type, storeId, clusterGuid, epoch: formatEpoch(epoch), count: this.#count },
       revision: revision ?? (await store.identify()).revision,
-      hosts: [...this.#hosts.keys()].sort(),
+      hosts: this.#hosts.names,
     };
     await recordDatastore(stateDir, record);
   }

@@ -63,9 +63,17 @@ export function planHostRecord(input: PlanInput, { entries }: ReadState, plan: P
       'that the other left are not freed from here: calicoctl ipam release --ip=ADDRESS frees one';
     plan.warnings.push({ reason: 'host-replaced', message });
   }
-  const own = previous?.uuid === hostUuid ? previous : undefined;
+  const own = previous?.uuid === hostUuid ? previous : newcomer(input, text);
   const record = encodeHostRecord({ ...own, uuid: hostUuid, version });
   if (record !== text) plan.writes.set(key, record);
+}
+
+/** Nobody waits for a host that fails on its way into the cluster, unless somebody remembers the name. */
+function newcomer(
+  { newcomerEpoch }: PlanInput,
+  text: string | undefined,
+): { readonly epoch?: string } {
+  return text === undefined && newcomerEpoch !== undefined ? { epoch: newcomerEpoch } : {};
 }
 
 /**

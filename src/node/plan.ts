@@ -24,6 +24,8 @@ export interface PlanInput {
   readonly sources: ReadonlyMap<Family, Address>;
   readonly view: HostView;
   readonly version: string;
+  /** Of a host that never belonged to the cluster, as `formatEpoch` writes it: its first host record says that it has nothing to claim. */
+  readonly newcomerEpoch?: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal?: AbortSignal;

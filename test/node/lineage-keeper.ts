@@ -1,14 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLog, systemClock } from '../../src/base/index.js';
-import { hostCountKey, hostRecordKey, type Store } from '../../src/datastore/index.js';
-import { LineageKeeper, settleEpoch } from '../../src/node/index.js';
+import { hostCountKey, hostRecordKey, resourceKey, type Store } from '../../src/datastore/index.js';
+import { formatEpoch, LineageKeeper, settleEpoch, type Epoch } from '../../src/node/index.js';
 import { createMemoryStore, type MemoryStore } from '../fixtures/memory-store.js';
 import { until } from '../fixtures/until.js';
 
 const UUID = '6f0c1f1e-0000-4000-8000-000000000000';
+const CLUSTER = resourceKey('clusterinformations', 'default');
 const COUNT = hostCountKey('a');
 
 interface Held {
@@ -39,11 +41,17 @@ function holdingLists(memory: MemoryStore): Held {
 }
 
 /** A keeper at work in a cluster that it has begun, unless `store` holds one. */
-async function startKeeper(t: Test, store: Store, nodeName = 'a'): Promise<LineageKeeper> {
+async function startKeeper(t: Test, store: Store, epoch?: Epoch): Promise<LineageKeeper> {
   const stateDir = mkdtempSync(join(tmpdir(), 'lineage-'));
   t.teardown(() => rmSync(stateDir, { recursive: true, force: true }));
-  const host = { store, nodeName, hostUuid: UUID };
-  const lineage = await settleEpoch(host, { kind: 'first' }, undefined, { clock: systemClock });
+  const host = { store, nodeName: 'a', hostUuid: UUID };
+  const begun = await settleEpoch(host, { kind: 'first' }, undefined, { clock: systemClock });
+  const lineage = { ...begun, epoch: epoch ?? begun.epoch };
+  if (epoch !== undefined) {
+    const stored = (await store.get(CLUSTER))?.value ?? '';
+    const value = stored.replace(formatEpoch(begun.epoch), formatEpoch(epoch));
+    await store.commit({ compares: [], writes: [{ key: CLUSTER, value }] });
+  }
   const keeper = new LineageKeeper({
     ...{ ...host, ...lineage, stateDir, log: silentLog, count: 0, storeId: 'x' },
     ...{ clock: systemClock, everyMs: 0 },
@@ -87,5 +95,30 @@ t.test('hosts of a version without epochs are not waited for', async (t) => {
     entries: { [hostRecordKey('old')]: JSON.stringify({ uuid: 'other', version: '1' }) },
   });
   const keeper = await startKeeper(t, memory);
+  t.same(keeper.mayAllocate(), { ok: true });
+});
+
+t.test('who is waited for after an exchange', async (t) => {
+  const former = formatEpoch({ number: 1, id: randomUUID() });
+  const record = (uuid: string, epoch?: string) => JSON.stringify({ uuid, version: '', epoch });
+  const memory = createMemoryStore({
+    entries: {
+      [hostRecordKey('live')]: record('1', former),
+      [resourceKey('nodes', 'live')]: '{}',
+      [hostRecordKey('deleted')]: record('2', former),
+      [hostRecordKey('recalled')]: record(''),
+      [hostRecordKey('registers')]: record('4'),
+    },
+  });
+  const epoch = { number: 2, id: randomUUID() };
+  const keeper = await startKeeper(t, memory, epoch);
+  t.same(keeper.waitingFor(), ['live', 'recalled', 'registers']);
+  const settled = keeper.settled(AbortSignal.timeout(5_000));
+  memory.put(hostRecordKey('recalled'), record('3', formatEpoch(epoch)));
+  memory.delete(hostRecordKey('registers'));
+  await until(() => keeper.waitingFor().length === 1, 'the other two');
+  t.equal(keeper.mayAllocate().ok, false);
+  memory.delete(resourceKey('nodes', 'live'));
+  await settled;
   t.same(keeper.mayAllocate(), { ok: true });
 });

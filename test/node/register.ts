@@ -25,6 +25,7 @@ interface Given {
   readonly view?: HostView;
   readonly nodeName?: string;
   readonly hostUuid?: string;
+  readonly newcomerEpoch?: string;
 }
 
 function register(store: Store, given: Given = {}): Promise<Registration> {
@@ -35,6 +36,7 @@ function register(store: Store, given: Given = {}): Promise<Registration> {
     settings: { ...plain, ...given.settings },
     view: given.view ?? segment,
     version: '0.1.0',
+    ...(given.newcomerEpoch === undefined ? {} : { newcomerEpoch: given.newcomerEpoch }),
     clock,
     log: silentLog,
   });
@@ -389,6 +391,18 @@ t.test('can-reach asks the kernel', async (t) => {
     'no-address',
     'the source towards loopback is of no use to others',
   );
+});
+
+t.test('a newcomer has nothing to claim, unless somebody remembers its name', async (t) => {
+  const epochAt = async (entries: Record<string, string>) => {
+    const store = createMemoryStore({ entries });
+    await register(store, { newcomerEpoch: '2.x' });
+    const { epoch } = JSON.parse(store.dump()[hostRecordKey('node1')] ?? '') as { epoch?: string };
+    return epoch;
+  };
+  t.equal(await epochAt({}), '2.x');
+  const remembered = JSON.stringify({ uuid: '', version: '' });
+  t.equal(await epochAt({ [hostRecordKey('node1')]: remembered }), undefined);
 });
 
 t.test('the host record: engine kept, another machine said', async (t) => {
