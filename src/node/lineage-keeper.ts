@@ -51,6 +51,8 @@ export class LineageKeeper {
   readonly #kept: KeptWork;
   #count: number;
   #locked = false;
+  /** The newest ClusterInformation that was seen: a list may bring an older one. */
+  #seen = 0n;
   /** Something was written since the count was raised. */
   #unconfirmed = false;
   #started = false;
@@ -173,7 +175,10 @@ export class LineageKeeper {
       const now = epochIn(entry.value);
       if (now?.id !== epoch.id)
         return `its epoch is ${now?.number ?? 'gone'} and was ${epoch.number}`;
-      this.#locked = found.datastoreReady === false;
+      if (entry.revision >= this.#seen) {
+        this.#seen = entry.revision;
+        this.#locked = found.datastoreReady === false;
+      }
       return undefined;
     } catch {
       return 'its ClusterInformation cannot be understood any more';
@@ -185,7 +190,7 @@ export class LineageKeeper {
     for (const wake of [...this.#changed]) wake();
   }
 
-  /** Past the sentinels: a mark for its own write would never end. */
+  /** Written past the sentinels: a mark for its own write would never end. */
   async #confirm(signal: AbortSignal): Promise<void> {
     this.#unconfirmed = false;
     await this.#record(await this.#write(signal));
@@ -194,7 +199,12 @@ export class LineageKeeper {
   async #write(signal: AbortSignal): Promise<bigint> {
     const { nodeName, hostUuid, store } = this.#options;
     const host = { store, nodeName, hostUuid };
-    const { count, revision } = await raiseCount(host, this.#count, { signal });
+    // Read through them: a count that went back is evidence, and would be gone.
+    const read = async (key: string): Promise<Entry | undefined> => {
+      const { entries } = await this.store.list(key, { signal });
+      return entries.find((entry) => entry.key === key);
+    };
+    const { count, revision } = await raiseCount(host, this.#count, read, { signal });
     this.#count = count;
     return revision;
   }

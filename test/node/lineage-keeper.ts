@@ -122,3 +122,35 @@ t.test('who is waited for after an exchange', async (t) => {
   await settled;
   t.same(keeper.mayAllocate(), { ok: true });
 });
+
+t.test('a list that is older than the news of an unlock locks nothing', async (t) => {
+  const memory = createMemoryStore();
+  const { store, hold } = holdingLists(memory);
+  const keeper = await startKeeper(t, store);
+  const lock = (ready: boolean) => {
+    const stored = JSON.parse(memory.dump()[CLUSTER] ?? '') as { spec: object };
+    memory.put(
+      CLUSTER,
+      JSON.stringify({ ...stored, spec: { ...stored.spec, datastoreReady: ready } }),
+    );
+  };
+  lock(false);
+  await until(() => !keeper.mayAllocate().ok, 'the lock');
+  const late = hold('/calico/long/');
+  const listing = keeper.store.list('/calico/long/');
+  lock(true);
+  await until(() => keeper.mayAllocate().ok, 'the unlock');
+  late.go();
+  await listing;
+  t.ok(keeper.mayAllocate().ok);
+});
+
+t.test('the confirmation notices a count that went back, and leaves it', async (t) => {
+  const memory = createMemoryStore();
+  const keeper = await startKeeper(t, memory);
+  await confirmed(memory, keeper);
+  memory.put(COUNT, JSON.stringify({ uuid: UUID, count: 1 }));
+  await writes(keeper);
+  await until(() => keeper.store.exchanged?.aborted === true, 'the exchange to be noticed');
+  t.equal(countIn(memory), 1);
+});
