@@ -33,6 +33,9 @@ const CONFIRM_MS = 10_000;
 /** The same at the end. */
 const LAST_MS = 1_500;
 
+/** Hosts that a message names. */
+const MOST_NAMED = 5;
+
 /** Why no address is given out; the same word in log and `status`. */
 export type EpochRefusal = 'hosts-not-claimed' | 'datastore-locked';
 
@@ -116,7 +119,8 @@ export class LineageKeeper {
       this.#open = true;
       return { ok: true };
     }
-    const who = waiting.join(', ');
+    const more = waiting.length > MOST_NAMED ? ` and ${waiting.length - MOST_NAMED} more` : '';
+    const who = `${waiting.slice(0, MOST_NAMED).join(', ')}${more}`;
     const message =
       `the datastore was exchanged, and the addresses of containers on ${who} are not claimed again yet, so none is given out: ` +
       `start calico-libnetwork there, or, if such a host is gone for good: calicoctl delete node NAME`;

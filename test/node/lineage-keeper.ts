@@ -113,6 +113,12 @@ t.test('who is waited for after an exchange', async (t) => {
   const epoch = { number: 2, id: randomUUID() };
   const keeper = await startKeeper(t, memory, epoch);
   t.same(keeper.waitingFor(), ['live', 'recalled', 'registers']);
+  for (const name of ['x', 'y', 'z']) memory.put(hostRecordKey(name), record(''));
+  await until(() => keeper.waitingFor().length === 6, 'three more');
+  t.match(keeper.mayAllocate(), {
+    message: /on live, recalled, registers, x, y and 1 more are not/,
+  });
+  for (const name of ['x', 'y', 'z']) memory.delete(hostRecordKey(name));
   const settled = keeper.settled(AbortSignal.timeout(5_000));
   memory.put(hostRecordKey('recalled'), record('3', formatEpoch(epoch)));
   memory.delete(hostRecordKey('registers'));
