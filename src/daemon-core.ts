@@ -22,7 +22,7 @@ import {
   requirePools,
   type ExchangeNews,
 } from './exchange.js';
-import { joinCluster, registerAgain, type Joined } from './join-cluster.js';
+import { joinCluster, type Joined } from './join-cluster.js';
 import { NodeKeeper } from './keep-node.js';
 import { felixFromVariables } from './model/v3/index.js';
 import { createKernelNetlink, type Netlink } from './netlink/index.js';
@@ -123,11 +123,7 @@ async function wire(
   const { driverName, ipamDriverName, nodeName, runDir, namespace, interfacePrefix, vethMtu } =
     config;
   const node = nodeName.name;
-  const nodeKeeper = new NodeKeeper(
-    registration,
-    (bound) => registerAgain(options, store, netlink, uuid, bound),
-    log,
-  );
+  const nodeKeeper = new NodeKeeper(registration, (bound) => opened.register(bound), log);
   closers.add(() => nodeKeeper.stop());
   const felix = felixFromVariables(config.felix);
   const { hostReach, plainRoutes } = config;

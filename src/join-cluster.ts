@@ -36,6 +36,8 @@ export interface Joined {
   readonly hold: NodeHold;
   readonly keeper: LineageKeeper;
   readonly registration: Registration;
+  /** The same from what the kernel says now, without a word in the log. */
+  register(signal: AbortSignal): Promise<Registration>;
 }
 
 /**
@@ -68,13 +70,18 @@ export async function joinCluster(
   });
   closers.add(() => keeper.stop());
   const isNewcomer = verdict.kind === 'first' && hasNothingToClaim(config);
+  // In place of the operator's pools, which went with the rest, default ones would only be in the way.
+  const wasEmptied = verdict.kind === 'exchanged' && recorded?.type === 'etcdv3';
+  const again = wasEmptied ? withoutDefaultPools(options) : options;
   const registration = await registerHost(
-    isNewcomer ? { ...options, newcomerEpoch: formatEpoch(lineage.epoch) } : options,
+    isNewcomer ? { ...again, newcomerEpoch: formatEpoch(lineage.epoch) } : again,
     keeper.store,
     netlink,
     uuid,
   );
-  return { verdict, hold, keeper, registration };
+  const register = (bound: AbortSignal): Promise<Registration> =>
+    registerAgain(again, keeper.store, netlink, uuid, bound);
+  return { verdict, hold, keeper, registration, register };
 }
 
 /** Nothing is written into a cluster that this host was never part of, until an operator says that it is meant. */
@@ -114,6 +121,11 @@ async function takeNodeName(
   throw new Fault('refused', decision.message, { reason: decision.reason });
 }
 
+function withoutDefaultPools(options: DaemonCoreOptions): DaemonCoreOptions {
+  const { config } = options;
+  return { ...options, config: { ...config, node: { ...config.node, noDefaultPools: true } } };
+}
+
 interface RegistrationOptions extends DaemonCoreOptions {
   /** Of a host that has nothing to claim. */
   readonly newcomerEpoch?: string;
@@ -136,8 +148,7 @@ async function registerHost(
   return registration;
 }
 
-/** The same from what the kernel says now, without a word in the log. */
-export async function registerAgain(
+async function registerAgain(
   options: RegistrationOptions,
   store: Store,
   netlink: Netlink,

@@ -6,6 +6,7 @@ import {
   hostRecordKey,
   retryOnConflict,
   type CallOptions,
+  type Entry,
   type Store,
 } from '../datastore/index.js';
 import {
@@ -121,15 +122,16 @@ export async function confirmEpoch(
   });
 }
 
-/** Raises the count of this host; gives what was written. */
+/** Raises the count of this host, as `read` gives it; tells what was written. */
 export async function raiseCount(
   { store, nodeName, hostUuid }: LineageHost,
   atLeast: number,
+  read: (key: string) => Promise<Entry | undefined>,
   options: CallOptions,
 ): Promise<{ readonly count: number; readonly revision: bigint }> {
   const key = hostCountKey(nodeName);
   return retryOnConflict(ATTEMPTS, async () => {
-    const entry = await store.get(key, options);
+    const entry = await read(key);
     const count = Math.max(decodeCount(entry?.value)?.count ?? 0, atLeast) + 1;
     const value = JSON.stringify({ uuid: hostUuid, count });
     const transaction = {

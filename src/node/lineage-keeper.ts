@@ -33,6 +33,9 @@ const CONFIRM_MS = 10_000;
 /** The same at the end. */
 const LAST_MS = 1_500;
 
+/** Hosts that a message names. */
+const MOST_NAMED = 5;
+
 /** Why no address is given out; the same word in log and `status`. */
 export type EpochRefusal = 'hosts-not-claimed' | 'datastore-locked';
 
@@ -51,6 +54,8 @@ export class LineageKeeper {
   readonly #kept: KeptWork;
   #count: number;
   #locked = false;
+  /** The newest ClusterInformation that was seen: a list may bring an older one. */
+  #seen = 0n;
   /** Something was written since the count was raised. */
   #unconfirmed = false;
   #started = false;
@@ -114,7 +119,8 @@ export class LineageKeeper {
       this.#open = true;
       return { ok: true };
     }
-    const who = waiting.join(', ');
+    const more = waiting.length > MOST_NAMED ? ` and ${waiting.length - MOST_NAMED} more` : '';
+    const who = `${waiting.slice(0, MOST_NAMED).join(', ')}${more}`;
     const message =
       `the datastore was exchanged, and the addresses of containers on ${who} are not claimed again yet, so none is given out: ` +
       `start calico-libnetwork there, or, if such a host is gone for good: calicoctl delete node NAME`;
@@ -173,7 +179,10 @@ export class LineageKeeper {
       const now = epochIn(entry.value);
       if (now?.id !== epoch.id)
         return `its epoch is ${now?.number ?? 'gone'} and was ${epoch.number}`;
-      this.#locked = found.datastoreReady === false;
+      if (entry.revision >= this.#seen) {
+        this.#seen = entry.revision;
+        this.#locked = found.datastoreReady === false;
+      }
       return undefined;
     } catch {
       return 'its ClusterInformation cannot be understood any more';
@@ -185,7 +194,7 @@ export class LineageKeeper {
     for (const wake of [...this.#changed]) wake();
   }
 
-  /** Past the sentinels: a mark for its own write would never end. */
+  /** Written past the sentinels: a mark for its own write would never end. */
   async #confirm(signal: AbortSignal): Promise<void> {
     this.#unconfirmed = false;
     await this.#record(await this.#write(signal));
@@ -194,7 +203,12 @@ export class LineageKeeper {
   async #write(signal: AbortSignal): Promise<bigint> {
     const { nodeName, hostUuid, store } = this.#options;
     const host = { store, nodeName, hostUuid };
-    const { count, revision } = await raiseCount(host, this.#count, { signal });
+    // Read through them: a count that went back is evidence, and would be gone.
+    const read = async (key: string): Promise<Entry | undefined> => {
+      const { entries } = await this.store.list(key, { signal });
+      return entries.find((entry) => entry.key === key);
+    };
+    const { count, revision } = await raiseCount(host, this.#count, read, { signal });
     this.#count = count;
     return revision;
   }

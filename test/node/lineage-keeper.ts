@@ -113,6 +113,12 @@ t.test('who is waited for after an exchange', async (t) => {
   const epoch = { number: 2, id: randomUUID() };
   const keeper = await startKeeper(t, memory, epoch);
   t.same(keeper.waitingFor(), ['live', 'recalled', 'registers']);
+  for (const name of ['x', 'y', 'z']) memory.put(hostRecordKey(name), record(''));
+  await until(() => keeper.waitingFor().length === 6, 'three more');
+  t.match(keeper.mayAllocate(), {
+    message: /on live, recalled, registers, x, y and 1 more are not/,
+  });
+  for (const name of ['x', 'y', 'z']) memory.delete(hostRecordKey(name));
   const settled = keeper.settled(AbortSignal.timeout(5_000));
   memory.put(hostRecordKey('recalled'), record('3', formatEpoch(epoch)));
   memory.delete(hostRecordKey('registers'));
@@ -121,4 +127,36 @@ t.test('who is waited for after an exchange', async (t) => {
   memory.delete(resourceKey('nodes', 'live'));
   await settled;
   t.same(keeper.mayAllocate(), { ok: true });
+});
+
+t.test('a list that is older than the news of an unlock locks nothing', async (t) => {
+  const memory = createMemoryStore();
+  const { store, hold } = holdingLists(memory);
+  const keeper = await startKeeper(t, store);
+  const lock = (ready: boolean) => {
+    const stored = JSON.parse(memory.dump()[CLUSTER] ?? '') as { spec: object };
+    memory.put(
+      CLUSTER,
+      JSON.stringify({ ...stored, spec: { ...stored.spec, datastoreReady: ready } }),
+    );
+  };
+  lock(false);
+  await until(() => !keeper.mayAllocate().ok, 'the lock');
+  const late = hold('/calico/long/');
+  const listing = keeper.store.list('/calico/long/');
+  lock(true);
+  await until(() => keeper.mayAllocate().ok, 'the unlock');
+  late.go();
+  await listing;
+  t.ok(keeper.mayAllocate().ok);
+});
+
+t.test('the confirmation notices a count that went back, and leaves it', async (t) => {
+  const memory = createMemoryStore();
+  const keeper = await startKeeper(t, memory);
+  await confirmed(memory, keeper);
+  memory.put(COUNT, JSON.stringify({ uuid: UUID, count: 1 }));
+  await writes(keeper);
+  await until(() => keeper.store.exchanged?.aborted === true, 'the exchange to be noticed');
+  t.equal(countIn(memory), 1);
 });
