@@ -1,6 +1,6 @@
 import type { Fabric } from '../test/fixtures/fabric.js';
 import { startTarget } from './load-target.js';
-import { runCycle, type CycleTimes } from './plugin-cycle.js';
+import { runCycles, type CycleTimes } from './plugin-cycle.js';
 import { median } from './statistics.js';
 
 /** Medians in milliseconds with etcd that far away, and next door. */
@@ -21,10 +21,8 @@ export async function measureFarEtcd(
   let target = await startTarget({ kind: 'ours', fabric, indexes: [1] });
   const run = async (): Promise<CycleTimes[]> => {
     // A program that has just started is slower.
-    await Promise.all(Array.from({ length: 20 }, () => runCycle(target.load)));
-    const done: CycleTimes[] = [];
-    for (let cycle = 0; cycle < cycles; cycle += 1) done.push(await runCycle(target.load));
-    return done;
+    await runCycles(target.load, 20, 20);
+    return runCycles(target.load, cycles, 1);
   };
   try {
     const near = await run();

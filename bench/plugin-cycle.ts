@@ -176,6 +176,24 @@ export async function runCycle(load: LoadNetwork): Promise<CycleTimes> {
   return { calls: { ...started, ...stopped }, start: sum(started), stop: sum(stopped) };
 }
 
+/** So many lives, so many of them at once. */
+export async function runCycles(
+  load: LoadNetwork,
+  count: number,
+  inFlight: number,
+): Promise<CycleTimes[]> {
+  const done: CycleTimes[] = [];
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      done.push(await runCycle(load));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, worker));
+  return done;
+}
+
 /** Docker takes a missing method for "not supported" in these two calls. */
 async function optional(work: () => Promise<unknown>): Promise<void> {
   await work().catch((error: unknown) => {

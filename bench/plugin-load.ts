@@ -1,4 +1,4 @@
-import { runCycle, type CycleTimes } from './plugin-cycle.js';
+import { runCycles, type CycleTimes } from './plugin-cycle.js';
 import type { LoadTarget } from './load-target.js';
 import { median, spread, type Spread } from './statistics.js';
 
@@ -29,28 +29,11 @@ export interface LoadPlan {
   readonly progress: (line: string) => void;
 }
 
-async function runCycles(
-  target: LoadTarget,
-  count: number,
-  inFlight: number,
-): Promise<CycleTimes[]> {
-  const done: CycleTimes[] = [];
-  let left = count;
-  const worker = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      done.push(await runCycle(target.load));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, worker));
-  return done;
-}
-
 async function measure(target: LoadTarget, count: number, inFlight: number): Promise<Round> {
   const before = await target.etcdRequests();
   const cpu = target.cpuSeconds();
   const begin = performance.now();
-  const cycles = await runCycles(target, count, inFlight);
+  const cycles = await runCycles(target.load, count, inFlight);
   const seconds = (performance.now() - begin) / 1000;
   const cpuSeconds = target.cpuSeconds() - cpu;
   const after = await target.etcdRequests();
@@ -92,7 +75,7 @@ export async function measureLoad(
   plan: LoadPlan,
 ): Promise<Readonly<Record<string, readonly LoadResult[]>>> {
   const rounds = new Map<string, Round[]>();
-  for (const target of targets) await runCycles(target, plan.warmUp, 8);
+  for (const target of targets) await runCycles(target.load, plan.warmUp, 8);
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const inFlight of plan.inFlight) {
       const order = round % 2 === 0 ? targets : targets.toReversed();
@@ -122,8 +105,8 @@ export async function countRoundTrips(
   cycles: number,
 ): Promise<{ readonly start: number; readonly stop: number }> {
   // A program that has just started is slower: let it warm up before it is compared with one that was warm.
-  await runCycles(target, 100, 20);
-  const times = await runCycles(target, cycles, 1);
+  await runCycles(target.load, 100, 20);
+  const times = await runCycles(target.load, cycles, 1);
   return {
     start: (median(times.map((one) => one.start)) - direct.start) / roundTripMs,
     stop: (median(times.map((one) => one.stop)) - direct.stop) / roundTripMs,

@@ -3,10 +3,9 @@ import { runCalicoctl } from '../test/fixtures/plugin-daemon.js';
 import { waitFor } from '../test/fixtures/lab-process.js';
 import { startTarget, type LoadTarget } from './load-target.js';
 import {
-  runCycle,
+  runCycles,
   startContainer,
   stopContainer,
-  type CycleTimes,
   type LoadNetwork,
   type RunningContainer,
 } from './plugin-cycle.js';
@@ -88,8 +87,7 @@ async function takeTurns(targets: ReadonlyMap<string, LoadTarget>, rounds: numbe
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? [...targets] : [...targets].toReversed();
     for (const [name, { load }] of order) {
-      const cycles: CycleTimes[] = [];
-      for (let cycle = 0; cycle < CYCLES; cycle += 1) cycles.push(await runCycle(load));
+      const cycles = await runCycles(load, CYCLES, 1);
       turns.get(name)?.push({
         start: median(cycles.map(({ start }) => start)),
         stop: median(cycles.map(({ stop }) => stop)),
@@ -161,12 +159,7 @@ async function measureLevels(
 ): Promise<ScaleReport> {
   const crowds = new Map([...targets].map(([name, target]) => [name, new Crowd(target.load)]));
   for (const [name, { load }] of targets) {
-    const left = name === 'peer' ? 50 : plan.warmUp;
-    const cycles = Math.ceil(left / FILL_IN_FLIGHT);
-    const work = async (): Promise<void> => {
-      for (let cycle = 0; cycle < cycles; cycle += 1) await runCycle(load);
-    };
-    await Promise.all(Array.from({ length: FILL_IN_FLIGHT }, work));
+    await runCycles(load, name === 'peer' ? 50 : plan.warmUp, FILL_IN_FLIGHT);
   }
   const levels: ScaleLevel[] = [];
   for (const live of plan.live) {

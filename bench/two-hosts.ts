@@ -1,6 +1,6 @@
 import type { Fabric } from '../test/fixtures/fabric.js';
 import { startTarget, type LoadTarget } from './load-target.js';
-import { runCycle } from './plugin-cycle.js';
+import { runCycles } from './plugin-cycle.js';
 import { median } from './statistics.js';
 
 /** Requests to etcd per container life: of one host alone, and of two hosts that share the pool. */
@@ -34,18 +34,7 @@ async function turn(hosts: readonly LoadTarget[], cycles: number, inFlight: numb
   };
   const before = await total();
   const begin = performance.now();
-  await Promise.all(
-    hosts.flatMap(({ load }) => {
-      let left = cycles;
-      const worker = async (): Promise<void> => {
-        for (; left > 0;) {
-          left -= 1;
-          await runCycle(load);
-        }
-      };
-      return Array.from({ length: inFlight }, worker);
-    }),
-  );
+  await Promise.all(hosts.map(({ load }) => runCycles(load, cycles, inFlight)));
   const seconds = (performance.now() - begin) / 1000;
   const made = cycles * hosts.length;
   return { requests: ((await total()) - before) / made, perSecond: made / seconds };

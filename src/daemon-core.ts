@@ -22,6 +22,7 @@ import {
   requirePools,
   type ExchangeNews,
 } from './exchange.js';
+import type { AllocationGate } from './ipam/index.js';
 import { joinCluster, type Joined } from './join-cluster.js';
 import { NodeKeeper } from './keep-node.js';
 import { felixFromVariables } from './model/v3/index.js';
@@ -60,6 +61,8 @@ export interface DaemonCore {
   /** When and how the datastore was found to be another one; undefined when it was not, in this life. */
   readonly exchange: ExchangeNews | undefined;
   readonly keeper: LineageKeeper;
+  /** Whether addresses may be given out now. */
+  readonly gate: AllocationGate;
   readonly inventory: DockerInventory;
   readonly reconciler: Reconciler;
   readonly startAgain: StartAgain;
@@ -215,6 +218,7 @@ async function wire(
     hold,
     exchange: describeExchange(verdict, clock.now()),
     keeper,
+    gate,
     inventory,
     reconciler,
     startAgain,

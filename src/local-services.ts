@@ -84,8 +84,7 @@ function readiness({ core, failure }: LocalServicesOptions): {
   const ready = core();
   if (ready === undefined)
     return { ok: false, reason: failure()?.message ?? 'the datastore was not reached yet' };
-  const held = ready.hold.mayAllocate();
-  const decision = held.ok ? ready.keeper.mayAllocate() : held;
+  const decision = ready.gate.mayAllocate();
   return decision.ok ? { ok: true, reason: 'ready' } : { ok: false, reason: decision.message };
 }
 

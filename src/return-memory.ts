@@ -15,8 +15,9 @@ export async function returnMemory(signal: AbortSignal, log: Log): Promise<void>
   try {
     for (;;) {
       await sleep(EVERY_MS, signal);
-      before = Math.min(before, process.memoryUsage.rss());
-      if (process.memoryUsage.rss() - before < WORTH) continue;
+      const now = process.memoryUsage.rss();
+      before = Math.min(before, now);
+      if (now - before < WORTH) continue;
       await (await loadLibc()).trim();
       before = process.memoryUsage.rss();
     }

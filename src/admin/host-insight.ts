@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { CountedList } from '../model/index.js';
 
 /** What the daemon tells of its host's kernel, as it stands on the wire. */
 export interface HostInsight {
@@ -16,30 +17,6 @@ export const CountersBody = Type.Object(
 );
 export type CountersRequest = Type.Static<typeof CountersBody>;
 
-export interface WireCount {
-  readonly packets: number;
-  readonly bytes: number;
-}
-
-export interface WireCountedRules {
-  /** A policy's ID, a profile's name. */
-  readonly name: string;
-  /** By place; null: it can match nothing, so that the kernel has no rule for it. */
-  readonly rules: readonly (WireCount | null)[];
-}
-
-export interface WireCountedList {
-  readonly direction: 'Ingress' | 'Egress';
-  readonly stage: 'untracked' | 'preDNAT' | 'forward' | 'normal';
-  readonly tiers: readonly {
-    readonly name: string;
-    readonly ended: WireCount | null;
-    readonly policies: readonly WireCountedRules[];
-  }[];
-  readonly profiles: readonly WireCountedRules[];
-  readonly denied: WireCount | null;
-}
-
 interface Answer {
   /** The node that the daemon is. */
   readonly node: string;
@@ -49,7 +26,7 @@ interface Answer {
 
 /** Without lists the endpoint is not judged by this host. */
 export interface CountersAnswer extends Answer {
-  readonly lists?: readonly WireCountedList[];
+  readonly lists?: readonly CountedList[];
 }
 
 /** A connection with addresses as text. */

@@ -5,8 +5,5 @@ export type {
   CountersRequest,
   FlowsAnswer,
   HostInsight,
-  WireCount,
-  WireCountedList,
-  WireCountedRules,
   WireFlow,
 } from './host-insight.js';

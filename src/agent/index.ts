@@ -1,7 +1,7 @@
 export { createAgent } from './create-agent.js';
 export { findFelix } from './find-felix.js';
-export type { CountedEndpoint, HostConnections, Insight } from './insight.js';
-export type { CountedList, PolicyTotal } from './policy-counters.js';
+export type { HostConnections, Insight } from './insight.js';
+export type { PolicyTotal } from './policy-counters.js';
 export type {
   Agent,
   AgentMeter,

@@ -1,19 +1,8 @@
+import type { CountedEndpoint, CountedList } from '../model/index.js';
 import type { ConnectionFlow, Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
 import type { Policy } from './policy/index.js';
-import {
-  nameOf,
-  readCounters,
-  readTotals,
-  type CountedList,
-  type PolicyTotal,
-} from './policy-counters.js';
-
-/** An endpoint of a container by the ID that the agent knows it by, or a host endpoint by its name. */
-export interface CountedEndpoint {
-  readonly kind: 'workload' | 'host';
-  readonly id: string;
-}
+import { nameOf, readCounters, readTotals, type PolicyTotal } from './policy-counters.js';
 
 /** The connections that a change of policy may end. */
 export interface HostConnections {

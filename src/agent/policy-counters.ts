@@ -1,31 +1,6 @@
+import type { CountedList, CountedRules, RuleCount } from '../model/index.js';
 import type { Nft, RuleCounter } from '../nft/index.js';
 import type { AskedList, NamedChain, Policy, PolicyChain } from './policy/index.js';
-
-export interface Count {
-  readonly packets: number;
-  readonly bytes: number;
-}
-
-/** A policy's or profile's rules, by their place; null: the kernel has no rule for it, as it can match nothing. */
-export interface CountedRules {
-  readonly name: string;
-  readonly rules: readonly (Count | null)[];
-}
-
-/** What the kernel has counted of what an endpoint's packets are held against. */
-export interface CountedList {
-  readonly direction: 'Ingress' | 'Egress';
-  readonly stage: 'untracked' | 'preDNAT' | 'forward' | 'normal';
-  readonly tiers: readonly {
-    readonly name: string;
-    /** Denied because none of its policies decided. */
-    readonly ended: Count | null;
-    readonly policies: readonly CountedRules[];
-  }[];
-  readonly profiles: readonly CountedRules[];
-  /** Denied because nothing decided. */
-  readonly denied: Count | null;
-}
 
 /** Beyond so many chains one look at the whole table is quicker. */
 const MOST_LOOKS = 16;
@@ -64,7 +39,7 @@ function countedList(
     name,
     rules: byPlace(at(chain)),
   });
-  const ending = (chain: string, isEnd: (comment: string) => boolean): Count | null => {
+  const ending = (chain: string, isEnd: (comment: string) => boolean): RuleCount | null => {
     const counter = at(chain).find(({ comment }) => isEnd(comment));
     return counter === undefined ? null : countOf(counter);
   };
@@ -84,11 +59,11 @@ function countedList(
 
 const isTierEnd = (comment: string): boolean => comment.startsWith('end of tier ');
 const isListEnd = (comment: string): boolean => comment === 'no profile matched';
-const countOf = ({ packets, bytes }: RuleCounter): Count => ({ packets, bytes });
+const countOf = ({ packets, bytes }: RuleCounter): RuleCount => ({ packets, bytes });
 
 /** Rules of ours carry their place; one of Calico's may take several of nft's. */
-function byPlace(counters: readonly RuleCounter[]): (Count | null)[] {
-  const rules: (Count | null)[] = [];
+function byPlace(counters: readonly RuleCounter[]): (RuleCount | null)[] {
+  const rules: (RuleCount | null)[] = [];
   for (const { comment, packets, bytes } of counters) {
     const place = placeOf(comment);
     if (place === undefined) continue;
@@ -111,7 +86,7 @@ export function nameOf({ facts }: Policy, id: string): string {
 }
 
 /** What all rules of one policy with one action have matched in one direction. */
-export interface PolicyTotal extends Count {
+export interface PolicyTotal extends RuleCount {
   /** `name`, `namespace/name`, or `(others)`. */
   readonly policy: string;
   readonly direction: 'ingress' | 'egress';

@@ -1,7 +1,8 @@
-import type { CountersAnswer, WireCountedList } from '../admin/index.js';
+import type { CountersAnswer } from '../admin/index.js';
 import { isFault, messageOf } from '../base/index.js';
+import type { CountedEndpoint, CountedList, RuleCount } from '../model/index.js';
 import type { Io } from './io.js';
-import type { AgentSubject, Count, Shown, ShownList } from './shown-policies.js';
+import type { Shown, ShownList } from './shown-policies.js';
 
 /** What the numbers beside rules mean; several endpoints share them. */
 export const WHAT_COUNTS =
@@ -23,7 +24,7 @@ export interface ShownWithCounters extends Shown {
 export async function withCounters(
   io: Io,
   shown: Shown,
-  subject: AgentSubject,
+  subject: CountedEndpoint,
 ): Promise<ShownWithCounters> {
   const none = (note: string): ShownWithCounters => ({ ...shown, counters: { note } });
   let answer: CountersAnswer;
@@ -45,14 +46,14 @@ export async function withCounters(
   return { ...shown, lists: counted, counters: { node, note: WHAT_COUNTS } };
 }
 
-function counterpart(list: ShownList, lists: readonly WireCountedList[]): ShownList {
+function counterpart(list: ShownList, lists: readonly CountedList[]): ShownList {
   const found = lists.find(
     ({ direction, stage }) => direction === list.direction && stage === list.stage,
   );
   if (found === undefined) return list;
   const named = <T extends { readonly name: string }>(all: readonly T[], name: string) =>
     all.find((each) => each.name === name);
-  const beside = (length: number, rules: readonly (Count | null)[] | undefined) =>
+  const beside = (length: number, rules: readonly (RuleCount | null)[] | undefined) =>
     rules === undefined
       ? {}
       : { counters: Array.from({ length }, (_, place) => rules[place] ?? null) };

@@ -1,5 +1,11 @@
 import { Fault } from '../base/index.js';
-import type { NetworkPolicy, PolicyDirection, Rule } from '../model/index.js';
+import type {
+  CountedEndpoint,
+  NetworkPolicy,
+  PolicyDirection,
+  Rule,
+  RuleCount,
+} from '../model/index.js';
 import {
   appliedTiers,
   effectiveLabels,
@@ -11,14 +17,9 @@ import {
 import { findEnd, workloadLabel } from './flow-words.js';
 import type { KnownWorld, KnownWorkload } from './policy-world.js';
 
-export interface Count {
-  readonly packets: number;
-  readonly bytes: number;
-}
-
 /** Beside each rule what the kernel counted; null: no rule of the kernel stands for it. Absent: not known. */
 interface Counted {
-  readonly counters?: readonly (Count | null)[];
+  readonly counters?: readonly (RuleCount | null)[];
 }
 
 export interface ShownPolicy extends Counted {
@@ -40,7 +41,7 @@ export interface ShownTier {
   readonly defaultAction: string;
   readonly policies: readonly ShownPolicy[];
   /** What came to the tier's end and was denied there. */
-  readonly denied?: Count | null;
+  readonly denied?: RuleCount | null;
 }
 
 /** One direction at one stage: what is asked, in order. */
@@ -51,7 +52,7 @@ export interface ShownList {
   /** Absent where profiles are not asked. */
   readonly profiles?: readonly ShownProfile[];
   /** What nothing decided. */
-  readonly denied?: Count | null;
+  readonly denied?: RuleCount | null;
 }
 
 /** What decides about an endpoint, for `policy show`. */
@@ -63,17 +64,11 @@ export interface Shown {
   readonly lists: readonly ShownList[];
 }
 
-/** An endpoint as the agent of its host knows it. */
-export interface AgentSubject {
-  readonly kind: 'workload' | 'host';
-  readonly id: string;
-}
-
 /** What a word means, and what decides there; throws `not-found` or `invalid` when it is no endpoint. */
 export function showOf(
   world: KnownWorld,
   word: string,
-): { readonly shown: Shown; readonly subject: AgentSubject } {
+): { readonly shown: Shown; readonly subject: CountedEndpoint } {
   const hostEndpoint = world.hostEndpoints.find(({ name }) => name === word);
   if (hostEndpoint !== undefined) {
     const { node, expectedIPs, labels, profiles } = hostEndpoint;

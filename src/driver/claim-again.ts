@@ -147,18 +147,10 @@ function keyOf({ node, settings }: EndpointsContext, id: string): string {
 }
 
 function restore(context: EndpointsContext, live: Live, revision: bigint): void {
-  const { filed, interfaceIndex } = live;
+  const { filed, endpoint, interfaceIndex } = live;
   const { id, text } = filed;
-  context.book.restore({
-    ...{
-      id,
-      endpoint: decodeWorkloadEndpoint(text),
-      text,
-      interfaceIndex,
-      revision,
-      key: keyOf(context, id),
-    },
-  });
+  const key = keyOf(context, id);
+  context.book.restore({ id, endpoint, text, interfaceIndex, revision, key });
 }
 
 /** An older object may have the profile that was used before the network's name was known. */
@@ -175,7 +167,8 @@ async function renewProfiles(
   const text = withProfiles(stored.text, profiles);
   const transaction = { compares: [{ key, revision }], writes: [{ key, value: text }] };
   const written = await commitOrConflict(context.store, transaction, 'the endpoint', options);
-  restore(context, { ...live, filed: { ...live.filed, text } }, written);
+  const endpoint = decodeWorkloadEndpoint(text);
+  restore(context, { ...live, endpoint, filed: { ...live.filed, text } }, written);
 }
 
 /** The object as it was, with its network's profile when that is gone as well. */

@@ -111,9 +111,8 @@ export class Allocator {
   }
 
   async #requestWith(request: AddressRequest, sibling: Lease | undefined): Promise<Address> {
-    const known = request.address === undefined ? undefined : this.#leases.get(request.address);
-    const isFree = known?.endpointId === undefined && known?.mac !== '';
-    if (known !== undefined && isFree && known.mac === request.mac) return known.address;
+    const known = request.address && this.#leases.unboundOf(request.address, request.mac);
+    if (known !== undefined) return known.address;
     const { host, clock } = this.#options;
     const handle = await this.#handleFor(request, sibling);
     refuseDrained(this.#options.catalog, handle);
@@ -136,8 +135,7 @@ export class Allocator {
     if (request.holder === 'endpoint') {
       const { mac, poolId } = request;
       const claimedAtMs = clock.now();
-      const endpointId = undefined;
-      this.#leases.add({ address, handle, mac, poolId: poolId.text, claimedAtMs, endpointId });
+      this.#leases.add({ address, handle, mac, poolId: poolId.text, claimedAtMs });
     }
     return address;
   }

@@ -8,7 +8,7 @@ export interface Lease {
   readonly poolId: string;
   readonly claimedAtMs: number;
   /** Undefined until CreateEndpoint brought it. */
-  readonly endpointId: string | undefined;
+  readonly endpointId?: string;
 }
 
 /** Docker asks for the second family of an endpoint right after the first. */
@@ -20,6 +20,13 @@ export class Leases {
 
   get(address: Address): Lease | undefined {
     return this.#byAddress.get(address.toString());
+  }
+
+  /** What this MAC asked for before and no endpoint has yet: Docker asks again. */
+  unboundOf(address: Address, mac: string): Lease | undefined {
+    const lease = this.get(address);
+    if (mac === '' || lease?.mac !== mac || lease.endpointId !== undefined) return undefined;
+    return lease;
   }
 
   add(lease: Lease): void {

@@ -10,6 +10,7 @@ export * from './names.js';
 export * from './node.js';
 export * from './policy.js';
 export * from './profile.js';
+export * from './rule-counts.js';
 export * from './selector-parser.js';
 export * from './selector.js';
 export * from './tunnel.js';

@@ -1,4 +1,4 @@
-import type { Rule } from '../../model/index.js';
+import type { Rule, RuleCount } from '../../model/index.js';
 import { stringifyJson } from '../../model/v3/index.js';
 import type { Stage } from '../../model/verdict/index.js';
 import type { Io } from '../io.js';
@@ -6,7 +6,7 @@ import { readWorld } from '../policy-world.js';
 import { ruleText } from '../rule-text.js';
 import { withObjects, type SharedOptions } from '../session.js';
 import { withCounters, type ShownWithCounters } from '../shown-counters.js';
-import { showOf, type Count, type ShownList, type ShownPolicy } from '../shown-policies.js';
+import { showOf, type ShownList, type ShownPolicy } from '../shown-policies.js';
 import { checkDocumentOutput } from './policy-trace.js';
 
 export interface PolicyShowOptions extends SharedOptions {
@@ -38,7 +38,7 @@ const STAGES: Readonly<Record<Stage, string>> = {
 /** A line, and what was counted of it: null for what counts nothing here. */
 interface Line {
   readonly text: string;
-  readonly count?: Count | null | undefined;
+  readonly count?: RuleCount | null | undefined;
 }
 
 function render({ endpoint, node, addresses, labels, lists, counters }: ShownWithCounters): string {
@@ -104,7 +104,7 @@ function policyLines({
 
 function ruleLines(
   rules: readonly Rule[],
-  counters: readonly (Count | null)[] | undefined,
+  counters: readonly (RuleCount | null)[] | undefined,
   indent: string,
 ): Line[] {
   return rules.map((rule, index) => ({
