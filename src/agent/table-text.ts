@@ -9,6 +9,12 @@ export interface DesiredSet {
 export const tableFamilies = ['inet', 'arp'] as const;
 export type TableFamily = (typeof tableFamilies)[number];
 
+export const textOf = (lines: readonly string[]): string =>
+  lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+
+export const isFilledInterval = ({ shape, elements }: DesiredSet): boolean =>
+  shape.interval === true && elements.size > 0;
+
 type Sets = readonly (readonly [string, DesiredSet])[];
 type Chains = readonly (readonly [string, Chain])[];
 
@@ -47,4 +53,49 @@ function chainLines(name: string, { hook, rules }: Chain): string[] {
     ...[...(hook === undefined ? [] : [hook]), ...rules].map((line) => `    ${line}`),
     '  }',
   ];
+}
+
+/** `verb element FAMILY TABLE SET { … }`, with a map's verdicts. */
+export function elementsLine(
+  verb: 'add' | 'delete',
+  set: string,
+  elements: ReadonlyMap<string, string>,
+): string {
+  const list = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
+  return `${verb} element ${set} { ${list.join(', ')} }`;
+}
+
+/** These chains, each with its rule of `first` before its others. */
+export function withFirstRule(chains: Chains, first: ReadonlyMap<string, string>): Chains {
+  return chains.map(([name, chain]) => {
+    const rule = first.get(name);
+    return [name, rule === undefined ? chain : { ...chain, rules: [rule, ...chain.rules] }];
+  });
+}
+
+/** A transaction that writes the chains of these names, which are there, with the rules that they have here. */
+export function chainsAnew(
+  table: string,
+  all: ReadonlyMap<string, Chain>,
+  names: ReadonlySet<string>,
+): string {
+  const chains = [...all].filter(([name]) => names.has(name));
+  const flushed = chains.map(([name, chain]) => `flush chain ${familyOf(chain)} ${table} ${name}`);
+  return textOf([...flushed, ...blocks(table, [], chains)]);
+}
+
+/** Names of what existed once, as `changed` has it, and is wanted no more. */
+export function goneOf(
+  changed: ReadonlyMap<string, boolean>,
+  wanted: ReadonlyMap<string, unknown>,
+): readonly string[] {
+  return [...changed].flatMap(([name, existed]) => (existed && !wanted.has(name) ? [name] : []));
+}
+
+export function sameChain(left: Chain, right: Chain): boolean {
+  return (
+    left.hook === right.hook &&
+    left.rules.length === right.rules.length &&
+    left.rules.every((rule, at) => rule === right.rules[at])
+  );
 }

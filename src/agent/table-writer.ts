@@ -1,6 +1,6 @@
 import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.js';
 import type { Nft } from '../nft/index.js';
-import { LAYOUT_CHAIN } from './policy/index.js';
+import { LAYOUT_CHAIN, SHUT } from './policy/index.js';
 import type { DesiredTable } from './table.js';
 import { tableFamilies } from './table-text.js';
 
@@ -129,10 +129,14 @@ export class TableWriter {
           { reason: 'starting' },
         );
       }
-      const delta = table.takeDelta({ blind: this.#state === 'added-to' });
-      if (delta === '') return;
+      const blind = this.#state === 'added-to';
+      // Sets of that table's may be in use already: there is no before.
+      const intervals = blind ? '' : table.takeNewIntervals();
+      const delta = table.takeDelta({ blind });
+      if (intervals === '' && delta === '') return;
       try {
-        await this.#apply(delta);
+        if (intervals !== '') await this.#apply(intervals);
+        if (delta !== '') await this.#apply(delta);
         this.#changed += 1;
         return;
       } catch (error) {
@@ -161,13 +165,25 @@ export class TableWriter {
   }
 
   async #replace(): Promise<void> {
-    const { table, isolate } = this.#options;
     try {
-      await this.#apply(table.takeFull());
+      await this.#applyFull();
     } catch (error) {
-      if (!isFault(error, 'invalid') || !(await isolate())) throw error;
-      await this.#apply(table.takeFull());
+      if (!isFault(error, 'invalid') || !(await this.#options.isolate())) throw error;
+      await this.#applyFull();
     }
+  }
+
+  /** See `takeNewIntervals`: with such sets, no connection begins until all of them are in force. */
+  async #applyFull(): Promise<void> {
+    const { table } = this.#options;
+    if (!table.hasIntervals) {
+      await this.#apply(table.takeFull());
+      return;
+    }
+    const full = table.takeFull(SHUT);
+    const opened = table.restored(SHUT.keys());
+    await this.#apply(full);
+    await this.#apply(opened);
   }
 
   async #apply(commands: string): Promise<void> {

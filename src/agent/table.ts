@@ -1,6 +1,18 @@
 import { invariant } from '../base/index.js';
 import type { Chain, RuleSink, SetShape } from './policy/index.js';
-import { blocks, familyOf, familiesOf, type DesiredSet } from './table-text.js';
+import {
+  blocks,
+  chainsAnew,
+  elementsLine,
+  familyOf,
+  familiesOf,
+  goneOf,
+  isFilledInterval,
+  sameChain,
+  textOf,
+  withFirstRule,
+  type DesiredSet,
+} from './table-text.js';
 
 const ABSENT = Symbol('absent');
 type Before = string | typeof ABSENT;
@@ -19,14 +31,16 @@ export class DesiredTable implements RuleSink {
   readonly #changedSets = new Map<string, boolean>();
   readonly #changedElements = new Map<string, Map<string, Before>>();
   readonly #refilled = new Set<string>();
+  readonly #changes = [
+    ...[this.#changedChains, this.#changedSets, this.#changedElements, this.#refilled],
+  ] as const;
 
   constructor(name: string) {
     this.name = name;
   }
 
   get counts(): { readonly chains: number; readonly sets: number; readonly elements: number } {
-    let elements = 0;
-    for (const set of this.#sets.values()) elements += set.elements.size;
+    const elements = [...this.#sets.values()].reduce((sum, set) => sum + set.elements.size, 0);
     return { chains: this.#chains.size, sets: this.#sets.size, elements };
   }
 
@@ -86,26 +100,48 @@ export class DesiredTable implements RuleSink {
 
   /** Nothing changed since it was last rendered. */
   get clean(): boolean {
-    return (
-      this.#changedChains.size === 0 &&
-      this.#changedSets.size === 0 &&
-      this.#changedElements.size === 0 &&
-      this.#refilled.size === 0
-    );
+    return this.#changes.every(({ size }) => size === 0);
   }
 
-  /** One transaction after which the kernel has this table, whatever it had before; never a moment without. */
-  takeFull(): string {
+  /** Networks are members of some set: see `takeNewIntervals`. */
+  get hasIntervals(): boolean {
+    return [...this.#sets.values()].some(isFilledInterval);
+  }
+
+  /**
+   * One transaction after which the kernel has this table, whatever it had before; never a moment without.
+   * `first` has rules by chain, each before all others of its chain: `restored` takes them out again.
+   */
+  takeFull(first: ReadonlyMap<string, string> = new Map()): string {
     this.#forget();
     const sets = [...this.#sets];
-    const chains = [...this.#chains];
+    const chains = withFirstRule([...this.#chains], first);
     const lines = familiesOf(sets, chains).flatMap((family) => [
       `add table ${family} ${this.name}`,
       `delete table ${family} ${this.name}`,
     ]);
     lines.push(...blocks(this.name, sets, chains));
     for (const [name, set] of this.#sets) lines.push(...this.#addElements(name, set.elements));
-    return `${lines.join('\n')}\n`;
+    return textOf(lines);
+  }
+
+  /** One transaction that writes these chains as they are wanted; to be asked for together with `takeFull`. */
+  restored(names: Iterable<string>): string {
+    return chainsAnew(this.name, this.#chains, new Set(names));
+  }
+
+  /**
+   * New sets of networks, filled: for a transaction before that of the difference, whose rules name
+   * them. Within one, rules take effect microseconds before the members of such sets (DESIGN.md).
+   */
+  takeNewIntervals(): string {
+    const sets = this.#newSets().filter(([, { shape }]) => shape.interval === true);
+    for (const [name] of sets) {
+      this.#changedSets.delete(name);
+      this.#refilled.delete(name);
+    }
+    const elements = sets.flatMap(([name, set]) => this.#addElements(name, set.elements));
+    return textOf([...blocks(this.name, sets, []), ...elements]);
   }
 
   /**
@@ -113,22 +149,15 @@ export class DesiredTable implements RuleSink {
    * a table of ours whose content is not known: then what is new here may be there already.
    */
   takeDelta(options: { readonly blind?: boolean } = {}): string {
-    if (this.clean) return '';
-    const lines = [
-      ...this.#chainLines(options.blind === true),
-      ...this.#elementLines(),
-      ...this.#dropLines(),
-    ];
+    const lines = [...this.#chainLines(options.blind === true), ...this.#elementLines()];
+    lines.push(...this.#dropLines());
     this.#forget();
-    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+    return textOf(lines);
   }
 
   /** New sets and chains, and chains with other rules: all of them exist before a rule names one. */
   #chainLines(blind: boolean): string[] {
-    const sets = [...this.#changedSets].flatMap(([name, existed]) => {
-      const set = this.#sets.get(name);
-      return existed || set === undefined ? [] : [[name, set] as const];
-    });
+    const sets = this.#newSets();
     const chains = [...this.#changedChains].flatMap(([name]) => {
       const chain = this.#chains.get(name);
       return chain === undefined ? [] : [[name, chain] as const];
@@ -140,6 +169,13 @@ export class DesiredTable implements RuleSink {
       ...(blind ? chains : known).map(([name, chain]) => `flush chain ${this.#at(chain)} ${name}`),
       ...blocks(this.name, sets, chains),
     ];
+  }
+
+  #newSets(): (readonly [string, DesiredSet])[] {
+    return [...this.#changedSets].flatMap(([name, existed]) => {
+      const set = this.#sets.get(name);
+      return existed || set === undefined ? [] : [[name, set] as const];
+    });
   }
 
   #elementLines(): string[] {
@@ -173,14 +209,11 @@ export class DesiredTable implements RuleSink {
    * Nothing of the table of ARP ever goes.
    */
   #dropLines(): string[] {
-    const dropped = (changed: ReadonlyMap<string, boolean>, now: ReadonlyMap<string, unknown>) =>
-      [...changed].filter(([name, existed]) => existed && !now.has(name)).map(([name]) => name);
-    const chains = dropped(this.#changedChains, this.#chains);
+    const chains = goneOf(this.#changedChains, this.#chains);
+    const sets = goneOf(this.#changedSets, this.#sets);
     return [
       ...chains.map((name) => `flush chain inet ${this.name} ${name}`),
-      ...dropped(this.#changedSets, this.#sets).map(
-        (name) => `delete set inet ${this.name} ${name}`,
-      ),
+      ...sets.map((name) => `delete set inet ${this.name} ${name}`),
       ...chains.map((name) => `delete chain inet ${this.name} ${name}`),
     ];
   }
@@ -190,8 +223,7 @@ export class DesiredTable implements RuleSink {
   }
 
   #elements(verb: 'add' | 'delete', set: string, elements: ReadonlyMap<string, string>): string {
-    const list = [...elements].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
-    return `${verb} element ${this.#at(this.#set(set).shape)} ${set} { ${list.join(', ')} }`;
+    return elementsLine(verb, `${this.#at(this.#set(set).shape)} ${set}`, elements);
   }
 
   /** Family and name of the table that holds it. */
@@ -212,17 +244,6 @@ export class DesiredTable implements RuleSink {
   }
 
   #forget(): void {
-    this.#changedChains.clear();
-    this.#changedSets.clear();
-    this.#changedElements.clear();
-    this.#refilled.clear();
+    for (const one of this.#changes) one.clear();
   }
-}
-
-function sameChain(left: Chain, right: Chain): boolean {
-  return (
-    left.hook === right.hook &&
-    left.rules.length === right.rules.length &&
-    left.rules.every((rule, at) => rule === right.rules[at])
-  );
 }

@@ -66,7 +66,7 @@ await inPrivateNamespace(import.meta.url, () => {
       // Their interfaces go a little later than their namespaces.
       for (const { key } of [c, d]) store.delete(key);
       await until(() => host.agent.status().state === 'in-sync', 'the agent to be in sync');
-      t.equal(host.agent.status().table.replaced, 1, 'one transaction replaced the table');
+      t.equal(host.agent.status().table.replaced, 1, 'the table was replaced once');
       await host.stop();
     });
 
@@ -74,7 +74,7 @@ await inPrivateNamespace(import.meta.url, () => {
       const host = await startAgent(t, store, { restored });
       const routes = host.writes.filter((write) => !write.startsWith('apply'));
       t.same(routes, []);
-      t.equal(host.writes.length, 1, 'one transaction');
+      t.equal(host.writes.length, 2, 'the table, shut, and its opening');
       t.equal(tableText().split('goto fl-').length, 3);
       await host.stop();
     });

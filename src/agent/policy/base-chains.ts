@@ -127,6 +127,14 @@ export function toHostChain(action: 'Drop' | 'Accept' | 'Return'): Chain {
   };
 }
 
+/** Before the rules of these chains: lets no connection of a container begin, and those that run go on. */
+export const SHUT: ReadonlyMap<string, string> = new Map(
+  [FROM_WORKLOAD, TO_WORKLOAD].map((name) => [
+    name,
+    'ct state new counter drop comment "the table is being replaced"',
+  ]),
+);
+
 /** Puts sets, maps and chains that never go away. */
 export function putBase(sink: RuleSink): void {
   for (const name of [FROM_WORKLOAD, TO_WORKLOAD]) {

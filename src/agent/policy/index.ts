@@ -1,6 +1,6 @@
 export { FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
 export type { AskedList, NamedChain } from './asked-chains.js';
-export { LAYOUT_CHAIN } from './base-chains.js';
+export { LAYOUT_CHAIN, SHUT } from './base-chains.js';
 export type { HostSettings } from './host-endpoints.js';
 export type { LocalPolicy } from './local-endpoints.js';
 export * from './policy.js';
