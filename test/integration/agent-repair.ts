@@ -58,6 +58,7 @@ await inPrivateNamespace(import.meta.url, () => {
       const before = performance.now();
       run('nft', 'flush', 'ruleset');
       await until(() => tableText().includes('calia'), 'the table');
+      await until(() => agent.status().state === 'in-sync', 'its opening');
       t.comment(`back after ${Math.round(performance.now() - before)} ms, two processes included`);
       t.ok(a.namespace.ping('10.20.0.2'));
       t.notOk(outside.ping('10.20.0.1'));
