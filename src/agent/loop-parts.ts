@@ -1,8 +1,9 @@
-import { isFault } from '../base/index.js';
+import { isFault, messageOf } from '../base/index.js';
 import { listHostInterfaces } from './host-interfaces.js';
+import type { KernelTable } from './kernel-table.js';
 import { isWorkloadInterface } from './local-programmer.js';
 import type { LoopPart } from './loop.js';
-import { FROM_WORKLOAD } from './policy/index.js';
+import { chainsOf, FROM_WORKLOAD } from './policy/index.js';
 import type { AgentOptions } from './ports.js';
 import { ensureHostSettings, hasIpv6, type HostSettings } from './routes/index.js';
 import type { PartName, Wiring } from './wiring.js';
@@ -14,6 +15,8 @@ export interface Progress {
   host: HostSettings | undefined;
   /** Ask iptables at the next look, whatever its chains look like. */
   forceForward: boolean;
+  /** Changes that others make to rules are heard. */
+  listening: boolean;
   /** Of the policy, when connections were last held against it. */
   cutRevision: number;
   /** Endpoints of this host that only the store knew. */
@@ -31,6 +34,7 @@ export function newProgress(): Progress {
       complete: false,
       host: undefined,
       forceForward: true,
+      listening: false,
       cutRevision: 0,
       adopted: new Set<string>(),
     },
@@ -76,12 +80,30 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   if (progress.complete || !wiring.view.inSync) return;
   await adopt(wiring, options, progress);
   await applyInterfaces({ wiring, options, progress, mark });
-  wiring.policy.begin();
+  const kernel = await lookAtTable(wiring, options, progress);
+  wiring.policy.begin(kernel && chainsOf(kernel.elements));
   progress.complete = true;
-  wiring.writer.replaceWhole();
+  wiring.writer.takeOver();
   wiring.remote.render();
   mark('table', 'tunnels', 'remote', 'compare');
   progress.resolveCompleted();
+}
+
+/** The table that an earlier run left; undefined, and all of it is replaced, when it cannot be known. */
+async function lookAtTable(
+  { writer }: Wiring,
+  { log }: AgentOptions,
+  { listening }: Progress,
+): Promise<KernelTable | undefined> {
+  if (!listening) return undefined;
+  try {
+    await writer.begin();
+    return await writer.look();
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    log.info({ reason: messageOf(error) }, 'the policy table of the last run cannot be read');
+    return undefined;
+  }
 }
 
 /** Which interface is whose matters to host endpoints only. */

@@ -94,6 +94,38 @@ export class DesiredTable implements RuleSink {
     );
   }
 
+  /** What is wanted now is what the kernel has. */
+  assume(): void {
+    this.#forget();
+  }
+
+  /** Sets and chains without any element, as they would be in an empty rule set. */
+  structure(): string {
+    return `${blocks(this.name, [...this.#sets], [...this.#chains]).join('\n')}\n`;
+  }
+
+  /** These are the elements that are wanted, no more and no fewer, of all sets that are wanted. */
+  hasElements(found: ReadonlyMap<string, ReadonlyMap<string, string>>): boolean {
+    return [...this.#sets].every(([name, { elements }]) => {
+      const there = found.get(name);
+      if (there?.size !== elements.size) return false;
+      for (const [key, value] of elements) if (there.get(key) !== value) return false;
+      return true;
+    });
+  }
+
+  /**
+   * The kernel has these chains, and these sets with their elements, which nobody wants and nothing that is
+   * wanted names: the next difference removes them.
+   */
+  disown(chains: readonly string[], sets: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    for (const name of chains) this.#changedChains.set(name, true);
+    for (const [name, elements] of sets) {
+      this.#changedSets.set(name, true);
+      for (const [key, value] of elements) this.#remember(name, key, value);
+    }
+  }
+
   /** One transaction after which the kernel has this table, whatever it had before; never a moment without. */
   takeFull(): string {
     this.#forget();
