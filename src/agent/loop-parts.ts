@@ -2,9 +2,10 @@ import { isFault } from '../base/index.js';
 import { listHostInterfaces } from './host-interfaces.js';
 import { isWorkloadInterface } from './local-programmer.js';
 import type { LoopPart } from './loop.js';
-import { FROM_WORKLOAD } from './policy/index.js';
+import { chainsOf, FROM_WORKLOAD } from './policy/index.js';
 import type { AgentOptions } from './ports.js';
 import { ensureHostSettings, hasIpv6, type HostSettings } from './routes/index.js';
+import { lookAtTable } from './take-over.js';
 import type { PartName, Wiring } from './wiring.js';
 
 /** What the parts find out on their way. */
@@ -21,11 +22,16 @@ export interface Progress {
   /** Settles when `complete` is set. */
   readonly completed: Promise<void>;
   readonly resolveCompleted: () => void;
+  /** Settles when changes that others make to rules are heard. */
+  readonly listening: Promise<void>;
+  readonly resolveListening: () => void;
 }
 
 export function newProgress(): Progress {
   let resolveCompleted = (): void => undefined;
+  let resolveListening = (): void => undefined;
   const completed = new Promise<void>((resolve) => (resolveCompleted = resolve));
+  const listening = new Promise<void>((resolve) => (resolveListening = resolve));
   return {
     ...{
       complete: false,
@@ -34,7 +40,7 @@ export function newProgress(): Progress {
       cutRevision: 0,
       adopted: new Set<string>(),
     },
-    ...{ completed, resolveCompleted },
+    ...{ completed, resolveCompleted, listening, resolveListening },
   };
 }
 
@@ -76,9 +82,10 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   if (progress.complete || !wiring.view.inSync) return;
   await adopt(wiring, options, progress);
   await applyInterfaces({ wiring, options, progress, mark });
-  wiring.policy.begin();
+  const kernel = await lookAtTable(wiring.writer, options.log, progress.listening);
+  wiring.policy.begin(kernel && chainsOf(kernel.elements));
   progress.complete = true;
-  wiring.writer.replaceWhole();
+  wiring.writer.takeOver();
   wiring.remote.render();
   mark('table', 'tunnels', 'remote', 'compare');
   progress.resolveCompleted();
@@ -198,7 +205,7 @@ async function checkTable(wiring: Wiring, options: AgentOptions): Promise<void> 
   const { table, writer } = wiring;
   if (writer.status.state !== 'known' || writer.dirty || writer.busy) return;
   const { changed, replaced } = writer.status;
-  const wanted = table.elementCount(FROM_WORKLOAD);
+  const wanted = table.sets.get(FROM_WORKLOAD)?.elements.size ?? 0;
   let found = -1;
   try {
     const map = `list map inet ${table.name} ${FROM_WORKLOAD}`;

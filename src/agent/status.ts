@@ -11,6 +11,7 @@ import type {
 } from './routes/index.js';
 import type { TableStatus } from './table-writer.js';
 import type { TunnelReason, TunnelStatus } from './tunnels/index.js';
+import { countsOf } from './table-text.js';
 import type { Wiring } from './wiring.js';
 
 /** Why something is not as it was asked for; the same words in log, metrics and CLI. */
@@ -104,10 +105,10 @@ export function describeAgent(
   const parts = { ...loops, ...wiring.bgp?.parts };
   return {
     dataplane: 'internal',
-    state: stateOf(Object.values(parts), progress, phase),
+    state: stateOf(Object.values(parts), writer.busy, progress, phase),
     lastApplied: Math.max(...Object.values(parts).map((part) => part.lastApplied)),
     parts,
-    table: { name: table.name, ...writer.status, ...table.counts },
+    table: { name: table.name, ...writer.status, ...countsOf(table) },
     policy: { ...policy.counts, connectionsEnded: wiring.cutter.count },
     routes: routes.status,
     remote: wiring.remoteRoutes.status,
@@ -123,6 +124,7 @@ export function describeAgent(
 
 function stateOf(
   parts: readonly PartStatus[],
+  writing: boolean,
   progress: Progress,
   phase: 'new' | 'started' | 'stopped',
 ): AgentStatus['state'] {
@@ -130,7 +132,7 @@ function stateOf(
   if (parts.some((part) => part.state === 'failed')) return 'failing';
   if (phase === 'new') return 'starting';
   if (!progress.complete) return 'waiting-for-store';
-  return parts.some((part) => part.state === 'dirty' || part.state === 'applying')
+  return writing || parts.some(({ state }) => state === 'dirty' || state === 'applying')
     ? 'applying'
     : 'in-sync';
 }

@@ -15,6 +15,16 @@ export const textOf = (lines: readonly string[]): string =>
 export const isFilledInterval = ({ shape, elements }: DesiredSet): boolean =>
   shape.interval === true && elements.size > 0;
 
+/** How much there is in these. */
+export function countsOf(table: {
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly sets: ReadonlyMap<string, DesiredSet>;
+}): { readonly chains: number; readonly sets: number; readonly elements: number } {
+  const { chains, sets } = table;
+  const elements = [...sets.values()].reduce((sum, set) => sum + set.elements.size, 0);
+  return { chains: chains.size, sets: sets.size, elements };
+}
+
 type Sets = readonly (readonly [string, DesiredSet])[];
 type Chains = readonly (readonly [string, Chain])[];
 

@@ -1,8 +1,10 @@
 import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.js';
 import type { Nft } from '../nft/index.js';
+import type { KernelTable } from './kernel-table.js';
 import { LAYOUT_CHAIN, SHUT } from './policy/index.js';
 import type { DesiredTable } from './table.js';
-import { tableFamilies } from './table-text.js';
+import { chainsAnew, isFilledInterval, tableFamilies } from './table-text.js';
+import { isAsWanted, readTable } from './take-over.js';
 
 export interface TableStatus {
   /**
@@ -34,6 +36,8 @@ export class TableWriter {
   readonly #options: TableWriterOptions;
   #state: TableStatus['state'] = 'unknown';
   #whole = false;
+  /** What was read of the kernel, while nothing has changed since. */
+  #seen: KernelTable | undefined;
   /** A change was refused while a table of an earlier run is in force: only the whole mends that. */
   #missed = false;
   #replaced = 0;
@@ -88,6 +92,24 @@ export class TableWriter {
 
   /** From the next flush on the kernel has exactly what is wanted, whatever it has now. */
   replaceWhole(): void {
+    this.#seen = undefined;
+    this.#whole = true;
+  }
+
+  /** Reads the table of an earlier run, for `takeOver`; undefined when there is none that can be compared. */
+  look(): Promise<KernelTable | undefined> {
+    return this.#inTurn(async () => {
+      if (this.#state !== 'added-to' || this.#whole) return undefined;
+      const { nft, table } = this.#options;
+      const seen = await readTable(nft, table.name);
+      // Another program may have changed it meanwhile.
+      if (!this.#whole) this.#seen = seen;
+      return this.#seen;
+    });
+  }
+
+  /** As `replaceWhole`, but nothing is written when `look` saw exactly that and nothing has changed since. */
+  takeOver(): void {
     this.#whole = true;
   }
 
@@ -106,11 +128,15 @@ export class TableWriter {
   /** Settles when all that was wanted at the time of the call is in the kernel. Faults: those of nft. */
   flush(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
-    const round = this.#running.then(() => {
+    this.#next = this.#inTurn(() => {
       this.#next = undefined;
       return this.#write();
     });
-    this.#next = round;
+    return this.#next;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const round = this.#running.then(work);
     this.#rounds += 1;
     const ended = (): void => {
       this.#rounds -= 1;
@@ -151,17 +177,25 @@ export class TableWriter {
         );
       }
     }
-    // What changes while the transaction is on its way is in the next difference.
+    // What changes while the table is compared or the transaction is on its way is in the next difference.
     this.#whole = false;
     try {
-      await this.#replace();
+      if (!(await this.#isThere())) {
+        await this.#replace();
+        this.#replaced += 1;
+      }
       this.#state = 'known';
       this.#missed = false;
-      this.#replaced += 1;
     } catch (error) {
       this.#whole = true;
       throw error;
     }
+  }
+
+  async #isThere(): Promise<boolean> {
+    const seen = this.#seen;
+    this.#seen = undefined;
+    return seen !== undefined && isAsWanted(this.#options, seen);
   }
 
   async #replace(): Promise<void> {
@@ -176,12 +210,12 @@ export class TableWriter {
   /** See `takeNewIntervals`: with such sets, no connection begins until all of them are in force. */
   async #applyFull(): Promise<void> {
     const { table } = this.#options;
-    if (!table.hasIntervals) {
+    if (![...table.sets.values()].some(isFilledInterval)) {
       await this.#apply(table.takeFull());
       return;
     }
     const full = table.takeFull(SHUT);
-    const opened = table.restored(SHUT.keys());
+    const opened = chainsAnew(table.name, table.chains, new Set(SHUT.keys()));
     await this.#apply(full);
     await this.#apply(opened);
   }
@@ -189,6 +223,7 @@ export class TableWriter {
   async #apply(commands: string): Promise<void> {
     const { nft, clock } = this.#options;
     const begun = clock.monotonic();
+    this.#seen = undefined;
     await nft.apply(commands);
     this.#lastMs = Math.round((clock.monotonic() - begun) * 1000) / 1000;
   }

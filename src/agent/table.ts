@@ -2,12 +2,10 @@ import { invariant } from '../base/index.js';
 import type { Chain, RuleSink, SetShape } from './policy/index.js';
 import {
   blocks,
-  chainsAnew,
   elementsLine,
   familyOf,
   familiesOf,
   goneOf,
-  isFilledInterval,
   sameChain,
   textOf,
   withFirstRule,
@@ -39,13 +37,12 @@ export class DesiredTable implements RuleSink {
     this.name = name;
   }
 
-  get counts(): { readonly chains: number; readonly sets: number; readonly elements: number } {
-    const elements = [...this.#sets.values()].reduce((sum, set) => sum + set.elements.size, 0);
-    return { chains: this.#chains.size, sets: this.#sets.size, elements };
+  get chains(): ReadonlyMap<string, Chain> {
+    return this.#chains;
   }
 
-  elementCount(set: string): number {
-    return this.#sets.get(set)?.elements.size ?? 0;
+  get sets(): ReadonlyMap<string, DesiredSet> {
+    return this.#sets;
   }
 
   putChain(name: string, chain: Chain): void {
@@ -103,14 +100,21 @@ export class DesiredTable implements RuleSink {
     return this.#changes.every(({ size }) => size === 0);
   }
 
-  /** Networks are members of some set: see `takeNewIntervals`. */
-  get hasIntervals(): boolean {
-    return [...this.#sets.values()].some(isFilledInterval);
+  /**
+   * The kernel has these chains, and these sets with their elements, which nobody wants and nothing that is
+   * wanted names: the next difference removes them.
+   */
+  disown(chains: readonly string[], sets: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    for (const name of chains) this.#changedChains.set(name, true);
+    for (const [name, elements] of sets) {
+      this.#changedSets.set(name, true);
+      for (const [key, value] of elements) this.#remember(name, key, value);
+    }
   }
 
   /**
    * One transaction after which the kernel has this table, whatever it had before; never a moment without.
-   * `first` has rules by chain, each before all others of its chain: `restored` takes them out again.
+   * `first` has rules by chain, each before all others of its chain: `chainsAnew` takes them out again.
    */
   takeFull(first: ReadonlyMap<string, string> = new Map()): string {
     this.#forget();
@@ -123,11 +127,6 @@ export class DesiredTable implements RuleSink {
     lines.push(...blocks(this.name, sets, chains));
     for (const [name, set] of this.#sets) lines.push(...this.#addElements(name, set.elements));
     return textOf(lines);
-  }
-
-  /** One transaction that writes these chains as they are wanted; to be asked for together with `takeFull`. */
-  restored(names: Iterable<string>): string {
-    return chainsAnew(this.name, this.#chains, new Set(names));
   }
 
   /**

@@ -25,6 +25,12 @@ export interface Nft {
   /** Output of a `list` command: nft's JSON document, parsed. */
   listJson(command: string): Promise<unknown>;
   /**
+   * What the commands make of an empty rule set: nft's JSON document of what they add, parsed. Done in a network
+   * namespace that is gone afterwards; nothing changes here. Fault `unavailable` also where there can be no such
+   * namespace, or no nft command.
+   */
+  rehearse(commands: string): Promise<unknown>;
+  /**
    * Counters of an inet table's rules, or of one chain's, in order; none when there is no such table. Neither waits for
    * what else is asked nor holds it up.
    */

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.js';
 import { refusal, type Engine, type Mode } from './engine.js';
 import { monitorRuleset } from './monitor.js';
 import type { Nft, RuleCounter } from './port.js';
+import { rehearse } from './rehearse.js';
 import { RuleCounters } from './rule-counters.js';
 
 /** A call fails after this, whether it was waiting or nft is stuck; its outcome is then unknown. */
@@ -54,20 +55,11 @@ export class SerialNft implements Nft {
   }
 
   async listJson(command: string): Promise<unknown> {
-    const output = await this.#call(command, 'list');
-    try {
-      const document: unknown = JSON.parse(output);
-      return document;
-    } catch (error) {
-      throw new Fault(
-        'internal',
-        `nft answered "${command}" with what is no JSON: ${messageOf(error)}`,
-        {
-          reason: 'bad-nft-output',
-          cause: error,
-        },
-      );
-    }
+    return parseOutput(command, await this.#call(command, 'list'));
+  }
+
+  async rehearse(commands: string): Promise<unknown> {
+    return parseOutput('what it was given', await rehearse(commands));
   }
 
   ruleCounters(table: string, chain?: string): Promise<readonly RuleCounter[]> {
@@ -165,6 +157,19 @@ export class SerialNft implements Nft {
     const at = this.#waiting.indexOf(call);
     if (at >= 0) this.#waiting.splice(at, 1);
     settle(call, new Fault('timeout', `nft did not answer within ${BOUND_MS / 1000} s`));
+  }
+}
+
+function parseOutput(to: string, output: string): unknown {
+  try {
+    const document: unknown = JSON.parse(output);
+    return document;
+  } catch (error) {
+    const reason = messageOf(error);
+    throw new Fault('internal', `nft answered "${to}" with what is no JSON: ${reason}`, {
+      reason: 'bad-nft-output',
+      cause: error,
+    });
   }
 }
 

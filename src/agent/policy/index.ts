@@ -2,7 +2,7 @@ export { FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
 export type { AskedList, NamedChain } from './asked-chains.js';
 export { LAYOUT_CHAIN, SHUT } from './base-chains.js';
 export type { HostSettings } from './host-endpoints.js';
-export type { LocalPolicy } from './local-endpoints.js';
+export { chainsOf, type LocalPolicy } from './local-endpoints.js';
 export * from './policy.js';
 export type { DecidesAt, FactsAt, PolicyFacts } from './policy-facts.js';
 export * from './ports.js';

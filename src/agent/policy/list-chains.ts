@@ -2,7 +2,7 @@ import type { TierList } from './applied-policies.js';
 import { listRules } from './list-rules.js';
 import type { RuleSink } from './ports.js';
 import type { RuleChains } from './rule-chains.js';
-import { directions, listChain, type Direction } from './rule-names.js';
+import { directions, isListChain, listChain, type Direction } from './rule-names.js';
 import type { TierChains } from './tier-chains.js';
 
 /** What decides about the packets of an endpoint in one direction. */
@@ -15,8 +15,9 @@ export interface ListSettings {
   /** `all`: every host of the cluster reaches the containers; `own`: only the host they run on. */
   readonly hostReach: 'own' | 'all';
   /**
-   * Part of the chains' names, another one in each life of the agent: a chain of an earlier life has
-   * users of whom this one does not know yet, and must not be written again. Empty unless told.
+   * Part of the names of chains, another one in each life of the agent: a chain of an earlier life may
+   * have users of whom this one does not know, and is written again with the whole table only. Empty
+   * unless told.
    */
   readonly life?: string;
   /** When more endpoints than this get another list at once, their chain is rewritten instead; 64 unless told. */
@@ -32,6 +33,9 @@ export interface Wanted {
 
 /** Users and the chains that they have now. */
 export type Moved = ReadonlyMap<string, string>;
+
+/** The chain that packets of an interface meet in the kernel, as an earlier life left it. */
+export type KeptChains = (direction: Direction, interfaceName: string) => string | undefined;
 
 interface List {
   readonly chain: string;
@@ -98,6 +102,21 @@ export class ListChains {
     const list = largest ?? this.#create(direction, order, text);
     list.users.add(user);
     return list.chain;
+  }
+
+  /**
+   * As `use`, for a user whom an earlier life sent to `kept`: the chain gets that name when this is its
+   * first user, so that a table which is as it should be says so to the letter.
+   */
+  useKept(direction: Direction, order: RuleOrder, user: string, kept: string | undefined): string {
+    if (kept === undefined || !isListChain(direction, kept)) {
+      return this.use(direction, order, user);
+    }
+    const text = this.#textOf(direction, order);
+    const list = this.#lists.get(kept) ?? this.#create(direction, order, text, kept);
+    if (list.text !== text) return this.use(direction, order, user);
+    list.users.add(user);
+    return kept;
   }
 
   release(chain: string, user: string): void {
@@ -186,9 +205,12 @@ export class ListChains {
     }
   }
 
-  #create(direction: Direction, order: RuleOrder, text: string): List {
-    this.#made += 1;
-    const chain = listChain(direction, `${this.#settings.life ?? ''}${this.#made}`);
+  #create(
+    direction: Direction,
+    order: RuleOrder,
+    text: string,
+    chain = this.#name(direction),
+  ): List {
     const list: List = {
       ...{ chain, direction, order, text, rules: [], tiers: [] },
       ...{ users: new Set<string>(), idleSince: this.#now() },
@@ -196,6 +218,11 @@ export class ListChains {
     this.#lists.set(chain, list);
     this.#write(list);
     return list;
+  }
+
+  #name(direction: Direction): string {
+    this.#made += 1;
+    return listChain(direction, `${this.#settings.life ?? ''}${this.#made}`);
   }
 
   #rewrite(list: List, order: RuleOrder): void {

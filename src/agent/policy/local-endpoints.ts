@@ -1,7 +1,7 @@
 import type { Address } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { askedList, type AskedList } from './asked-chains.js';
-import type { ListChains, RuleOrder, Wanted } from './list-chains.js';
+import type { KeptChains, ListChains, RuleOrder, Wanted } from './list-chains.js';
 import type { RuleSink } from './ports.js';
 import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
@@ -72,9 +72,18 @@ export class LocalEndpoints {
     });
   }
 
-  begin(): void {
+  /** Each goes to its lists; those of an earlier life that say the same keep their names. */
+  begin(kept: KeptChains = () => undefined): void {
     this.#waiting = false;
-    this.renew(this.#locals.keys());
+    for (const [id, local] of this.#locals) {
+      const [ingress = WAITING, egress = WAITING] = directions.map((direction) => {
+        const order = this.#orderOf(id, local.profiles, direction);
+        return this.#lists.useKept(direction, order, id, kept(direction, local.interfaceName));
+      });
+      const next = { ...local, ingress, egress };
+      this.#locals.set(id, next);
+      this.#dispatch(id, next);
+    }
   }
 
   /** One appeared, changed, or (undefined) went. True when one that stays has other lists now. */
@@ -167,6 +176,14 @@ export class LocalEndpoints {
       this.#sink.removeElement(map, `"${interfaceName}"`);
     }
   }
+}
+
+/** Read from the elements of the table's maps. */
+export function chainsOf(elements: ReadonlyMap<string, ReadonlyMap<string, string>>): KeptChains {
+  return (direction, interfaceName) => {
+    const map = elements.get(direction === 'ingress' ? TO_WORKLOAD : FROM_WORKLOAD);
+    return map?.get(`"${interfaceName}"`)?.replace(/^goto /, '');
+  };
 }
 
 function sameLists(left: Local, right: Local): boolean {

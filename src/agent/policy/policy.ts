@@ -12,7 +12,7 @@ import { AppliedPolicies } from './applied-policies.js';
 import type { AskedList } from './asked-chains.js';
 import { putBase } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
-import { ListChains, type ListSettings } from './list-chains.js';
+import { ListChains, type KeptChains, type ListSettings } from './list-chains.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
 import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
@@ -103,12 +103,12 @@ export class Policy {
     return this.#applied.missingTiers();
   }
 
-  /** All policies that there are have been told. */
-  begin(): void {
+  /** All policies that there are have been told. `kept`: chains of an earlier life keep their names. */
+  begin(kept?: KeptChains): void {
     if (!this.waiting) return;
     this.#revision += 1;
     this.#rules.members.release();
-    this.#locals.begin();
+    this.#locals.begin(kept);
     this.#announce();
   }
 

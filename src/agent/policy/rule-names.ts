@@ -32,6 +32,10 @@ export function listChain(direction: Direction, name: string): string {
   return `${direction === 'ingress' ? 'tl' : 'fl'}-${name}`;
 }
 
+export function isListChain(direction: Direction, chain: string): boolean {
+  return chain.startsWith(listChain(direction, '')) && /^[a-z0-9-]{1,40}$/.test(chain);
+}
+
 /** The chain of the policies of one tier, in order, that several lists may share. */
 export function tierChain(direction: Direction, tier: TierContent): string {
   const { name, defaultAction, policies } = tier;
