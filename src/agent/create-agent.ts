@@ -122,6 +122,10 @@ class HostAgent implements Agent {
     return this.#wiring.routes.hasAddress(address);
   }
 
+  programAhead(endpoint: LocalEndpoint): void {
+    this.#wiring.programmer.programAhead(endpoint);
+  }
+
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
     return this.#wiring.programmer.program(endpoint, signal);
   }

@@ -84,6 +84,10 @@ export class ExternalAgent implements Agent {
     // Felix reads it from the datastore.
   }
 
+  programAhead(): void {
+    // Felix reads it from the datastore.
+  }
+
   prepareAddresses(): void {
     // Felix removes connections of former users.
   }

@@ -105,6 +105,8 @@ export interface Agent {
   prepareAddresses(addresses: readonly Address[]): void;
   /** A local endpoint has the address now. */
   addressInUse(address: Address): boolean;
+  /** The endpoint will be programmed: its policy goes into the kernel by now, as far as that is possible. Fulfils the driver's port. */
+  programAhead(endpoint: LocalEndpoint): void;
   /** Routes, policy and NAT of the endpoint are in the kernel when it settles. Fulfils the driver's port. */
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** Takes them away; success when there were none. Fulfils the driver's port. */

@@ -4,6 +4,11 @@ import type { Address, Cidr, Family, LocalEndpoint, Profile } from '../model/ind
 export interface EndpointProgrammer {
   /** The addresses will be used soon: connections of their former users are looked for in the background. */
   prepareAddresses(addresses: readonly Address[]): void;
+  /**
+   * The endpoint is being made and will be programmed: its policy may go into the kernel by now. Waits for nothing; what
+   * fails is done, and told, by `program`. `withdraw` takes it back.
+   */
+  programAhead(endpoint: LocalEndpoint): void;
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** A profile that the driver just wrote or read: complete policy must not wait for the watch. */
   learnProfile(profile: Profile): void;
