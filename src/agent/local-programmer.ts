@@ -11,6 +11,7 @@ import {
 import type { Address, LocalEndpoint } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
 import type { EndpointBook } from './endpoint-book.js';
+import type { PublishedPorts } from './nat/index.js';
 import type { Policy } from './policy/index.js';
 import type { AgentMeter } from './ports.js';
 import type { RouteKeeper } from './routes/index.js';
@@ -28,6 +29,7 @@ export interface ProgrammerOptions {
   readonly book: EndpointBook;
   readonly policy: Policy;
   readonly routes: RouteKeeper;
+  readonly published: PublishedPorts;
   readonly guard: AddressGuard;
   readonly writer: TableWriter;
   readonly clock: Clock;
@@ -98,10 +100,12 @@ export class LocalProgrammer {
 
   /** See `Agent.withdraw`. Every step is taken, whatever another one came to. */
   async withdraw(id: string): Promise<void> {
-    const { book, policy, routes, guard, writer, markDirty, onAddresses } = this.#options;
+    const { book, policy, routes, published, guard, writer, markDirty, onAddresses } =
+      this.#options;
     const endpoint = routes.forget(id);
     this.#ahead.delete(id);
     book.withdraw(id);
+    published.remove(id);
     policy.setLocal(id, undefined);
     policy.setEndpoint(id, undefined);
     if (endpoint === undefined) {
@@ -133,8 +137,9 @@ export class LocalProgrammer {
   }
 
   #want(endpoint: LocalEndpoint): readonly Address[] {
-    const { book, routes, onAddresses } = this.#options;
+    const { book, routes, published, onAddresses } = this.#options;
     book.add(endpoint);
+    published.set(endpoint.id, endpoint.published ?? []);
     this.refresh(endpoint.id);
     const moved = routes.add(endpoint.id, endpoint);
     onAddresses(endpoint.addresses);

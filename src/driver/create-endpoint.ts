@@ -185,6 +185,7 @@ async function store(
     subnets: [],
     routed: [],
     going: false,
+    published: [],
     handles: Object.fromEntries(leases.map(({ address, handle }) => [String(address), handle])),
   };
 }
