@@ -78,8 +78,8 @@ function settings({ minify }) {
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
     minifyWhitespace: minify,
     minifySyntax: minify,
-    minifyIdentifiers: minify,
-    keepNames: minify,
+    // Names stay as they are: keepNames would give every closure its name anew whenever it is made.
+    minifyIdentifiers: false,
     legalComments: 'none',
     logLevel: 'error',
     metafile: true,

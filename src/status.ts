@@ -43,7 +43,7 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
   const { registration } = nodeKeeper;
   const decision = hold.mayAllocate();
   const { dataplane, state, lastApplied, policy, routes, remote, tunnels } = agent.status();
-  const { bgp, forward, decisions, table } = agent.status();
+  const { bgp, forward, decisions, table, published } = agent.status();
   const { leases, blocks } = plugin.ipam.allocator.counts;
   return {
     datastore: {
@@ -91,6 +91,8 @@ function describeCore(core: DaemonCore): Record<string, unknown> {
       forward,
       table,
     },
+    // `docker ps` cannot show them for drivers of others.
+    publishedPorts: published,
     tunnels,
     bgp: { ...bgp, sessions: bgp.sessions.map(({ name: _name, ...session }) => session) },
     decisions,

@@ -1,6 +1,12 @@
 import { Fault, orAbort } from '../base/index.js';
 import type { SyncListener, Syncer } from '../datastore/index.js';
-import type { Address, LocalEndpoint, Profile } from '../model/index.js';
+import type {
+  Address,
+  LocalEndpoint,
+  PortBinding,
+  Profile,
+  PublishedPort,
+} from '../model/index.js';
 import type { KernelEvent } from '../netlink/index.js';
 import { clusterPrefixes } from './cluster-view.js';
 import { concernsInterfaces } from './host-interfaces.js';
@@ -105,7 +111,8 @@ class HostAgent implements Agent {
     this.#phase = 'stopped';
     this.#stopping.abort(new Fault('unavailable', 'the agent is stopping', { reason: 'stopped' }));
     for (const close of this.#closers.splice(0)) close();
-    const { bgp } = this.#wiring;
+    const { bgp, holder } = this.#wiring;
+    holder.close();
     await Promise.all([this.#loop.idle(), this.#slowLoop.idle(), bgp?.stop()]);
   }
 
@@ -122,8 +129,20 @@ class HostAgent implements Agent {
     return this.#wiring.routes.hasAddress(address);
   }
 
+  programAhead(endpoint: LocalEndpoint): void {
+    this.#wiring.programmer.programAhead(endpoint);
+  }
+
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
     return this.#wiring.programmer.program(endpoint, signal);
+  }
+
+  reservePorts(
+    endpointId: string,
+    bindings: readonly PortBinding[],
+    addresses: readonly Address[],
+  ): Promise<readonly PublishedPort[]> {
+    return this.#wiring.holder.reserve(endpointId, bindings, addresses);
   }
 
   withdraw(endpointId: string): Promise<void> {

@@ -80,13 +80,16 @@ export class EndpointBook {
   policy(id: string): LocalPolicy | undefined {
     const local = this.#locals.get(id);
     if (local === undefined) return undefined;
-    const { interfaceName, mac, addresses, sandboxKey } = local;
+    const { interfaceName, mac, addresses, sandboxKey, published = [] } = local;
     const stored = this.#stored.get(id);
     const { profiles, labels } =
       stored?.newer === true
         ? stored.endpoint
         : { profiles: local.profiles, labels: labelsOf(local) };
-    return { interfaceName, mac: checkedMac(mac), addresses, sandboxKey, profiles, labels };
+    return {
+      ...{ interfaceName, mac: checkedMac(mac), addresses, sandboxKey },
+      ...{ profiles, labels, published },
+    };
   }
 
   /** Endpoints that the store says are here and that no driver told of or withdrew. */

@@ -1,6 +1,6 @@
 import { deadline, Fault, isFault, orAbort } from '../base/index.js';
 import type { Syncer } from '../datastore/index.js';
-import { families, type Address, type LocalEndpoint } from '../model/index.js';
+import { families, type Address, type LocalEndpoint, type PortBinding } from '../model/index.js';
 import type { KernelEvent, Route } from '../netlink/index.js';
 import { ClusterView, clusterPrefixes, type ClusterListener } from './cluster-view.js';
 import { concernsHost } from './host-events.js';
@@ -84,6 +84,10 @@ export class ExternalAgent implements Agent {
     // Felix reads it from the datastore.
   }
 
+  programAhead(): void {
+    // Felix reads it from the datastore.
+  }
+
   prepareAddresses(): void {
     // Felix removes connections of former users.
   }
@@ -107,6 +111,14 @@ export class ExternalAgent implements Agent {
         'Felix has not set the routes of an endpoint within 2 s; the container starts all the same',
       );
     }
+  }
+
+  async reservePorts(id: string, bindings: readonly PortBinding[]): Promise<readonly []> {
+    this.#options.log.warn(
+      { EndpointID: id, ports: bindings.length, reason: 'ports-not-published' },
+      'published ports are not forwarded beside a Felix: reach the container at its own address',
+    );
+    return [];
   }
 
   async withdraw(endpointId: string): Promise<void> {

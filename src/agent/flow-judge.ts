@@ -1,4 +1,10 @@
-import { Cidr, type Address, type Profile } from '../model/index.js';
+import {
+  Cidr,
+  type Address,
+  type PortProtocol,
+  type Profile,
+  type PublishedPort,
+} from '../model/index.js';
 import { NAMESPACE_LABEL } from '../model/v3/index.js';
 import {
   defaultVerdictSettings,
@@ -15,12 +21,33 @@ import type { DecidesAt, FactsAt, PolicyFacts } from './policy/index.js';
  * Whether the policies of this host's containers forbid a connection: as a second opinion, from the
  * meaning of the policies and not from the rules. Its world is only what concerns the two addresses.
  */
-export function isForbidden(facts: PolicyFacts, packet: Packet, reach: ReachOfHosts): boolean {
+export function isForbidden(
+  facts: PolicyFacts,
+  flow: Packet & { readonly translated?: true },
+  reach: ReachOfHosts,
+): boolean {
   const localAt = (address: Address): LocalSide | undefined => {
     const decides = facts.decidesAt(address);
-    return decides && sideOf(facts, packet, decides);
+    return decides && sideOf(facts, flow, decides);
   };
-  return denialOfConnection(packet, localAt, reach) !== undefined;
+  const denial = denialOfConnection(flow, localAt, reach);
+  if (denial === undefined) return false;
+  const byPolicy = !['profile', 'missing-profile', 'no-match'].includes(denial.reason.type);
+  if (denial.direction === 'Egress' || byPolicy || flow.translated !== true) return true;
+  return !isOpen(facts.decidesAt(flow.destination)?.local.published ?? [], flow);
+}
+
+const NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** A port of the host leads there, and where no policy decides that is enough. */
+function isOpen(published: readonly PublishedPort[], flow: Packet): boolean {
+  const destination = String(flow.destination);
+  return published.some(
+    ({ protocol, address, port }) =>
+      NUMBERS[protocol] === flow.protocol &&
+      address === destination &&
+      port === flow.destinationPort,
+  );
 }
 
 function sideOf(

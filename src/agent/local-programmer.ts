@@ -11,6 +11,7 @@ import {
 import type { Address, LocalEndpoint } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
 import type { EndpointBook } from './endpoint-book.js';
+import type { PublishedPorts } from './nat/index.js';
 import type { Policy } from './policy/index.js';
 import type { AgentMeter } from './ports.js';
 import type { RouteKeeper } from './routes/index.js';
@@ -28,6 +29,7 @@ export interface ProgrammerOptions {
   readonly book: EndpointBook;
   readonly policy: Policy;
   readonly routes: RouteKeeper;
+  readonly published: PublishedPorts;
   readonly guard: AddressGuard;
   readonly writer: TableWriter;
   readonly clock: Clock;
@@ -43,6 +45,8 @@ export interface ProgrammerOptions {
 /** Endpoints of the local driver, straight into the kernel: they do not wait for the loop. */
 export class LocalProgrammer {
   readonly #options: ProgrammerOptions;
+  /** Endpoints whose policy was programmed ahead, and nothing else of them. */
+  readonly #ahead = new Set<string>();
 
   constructor(options: ProgrammerOptions) {
     this.#options = options;
@@ -55,12 +59,26 @@ export class LocalProgrammer {
     this.#want(endpoint);
   }
 
+  /**
+   * See `Agent.programAhead`. Rules name interfaces, which need not exist; routes wait for `program`, which is still the
+   * first use of the addresses.
+   */
+  programAhead(endpoint: LocalEndpoint): void {
+    const { book, policy, writer, markDirty } = this.#options;
+    if (policy.waiting || book.local(endpoint.id) !== undefined) return;
+    checkEndpoint(endpoint);
+    this.#ahead.add(endpoint.id);
+    book.add(endpoint);
+    this.refresh(endpoint.id);
+    writer.flush().catch(markDirty);
+  }
+
   /** See `Agent.program`. What it had begun is undone when it fails and the endpoint was new. */
   async program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void> {
     const { book, policy, routes, guard, writer, clock, stopping, meter } = this.#options;
     checkEndpoint(endpoint);
     const begun = clock.monotonic();
-    const known = book.local(endpoint.id);
+    const known = this.#ahead.delete(endpoint.id) ? undefined : book.local(endpoint.id);
     const own = new Set(known?.addresses.map(String));
     const fresh = endpoint.addresses.filter((address) => !own.has(String(address)));
     // Its former owner's connections go before the route does.
@@ -82,9 +100,12 @@ export class LocalProgrammer {
 
   /** See `Agent.withdraw`. Every step is taken, whatever another one came to. */
   async withdraw(id: string): Promise<void> {
-    const { book, policy, routes, guard, writer, markDirty, onAddresses } = this.#options;
+    const { book, policy, routes, published, guard, writer, markDirty, onAddresses } =
+      this.#options;
     const endpoint = routes.forget(id);
+    this.#ahead.delete(id);
     book.withdraw(id);
+    published.remove(id);
     policy.setLocal(id, undefined);
     policy.setEndpoint(id, undefined);
     if (endpoint === undefined) {
@@ -116,8 +137,9 @@ export class LocalProgrammer {
   }
 
   #want(endpoint: LocalEndpoint): readonly Address[] {
-    const { book, routes, onAddresses } = this.#options;
+    const { book, routes, published, onAddresses } = this.#options;
     book.add(endpoint);
+    published.set(endpoint.id, endpoint.published ?? []);
     this.refresh(endpoint.id);
     const moved = routes.add(endpoint.id, endpoint);
     onAddresses(endpoint.addresses);

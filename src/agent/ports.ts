@@ -1,6 +1,13 @@
 import type { Clock, ExecResult, Log } from '../base/index.js';
 import type { SyncListener, Syncer } from '../datastore/index.js';
-import type { Address, FelixConfiguration, LocalEndpoint, Profile } from '../model/index.js';
+import type {
+  Address,
+  FelixConfiguration,
+  LocalEndpoint,
+  PortBinding,
+  Profile,
+  PublishedPort,
+} from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
 import type { Insight } from './insight.js';
@@ -105,8 +112,16 @@ export interface Agent {
   prepareAddresses(addresses: readonly Address[]): void;
   /** A local endpoint has the address now. */
   addressInUse(address: Address): boolean;
+  /** The endpoint will be programmed: its policy goes into the kernel by now, as far as that is possible. Fulfils the driver's port. */
+  programAhead(endpoint: LocalEndpoint): void;
   /** Routes, policy and NAT of the endpoint are in the kernel when it settles. Fulfils the driver's port. */
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
+  /** Holds ports of the host for an endpoint, which `program` is then to be told of. Fulfils the driver's port. */
+  reservePorts(
+    endpointId: string,
+    bindings: readonly PortBinding[],
+    addresses: readonly Address[],
+  ): Promise<readonly PublishedPort[]>;
   /** Takes them away; success when there were none. Fulfils the driver's port. */
   withdraw(endpointId: string): Promise<void>;
   /** The MTU that a new endpoint has to have; undefined while nothing is known of the host's interfaces. */

@@ -1,3 +1,4 @@
+import { publishedAt } from '../model/index.js';
 import type { BgpReason, BgpStatus } from './bgp/index.js';
 import type { PartStatus } from './loop.js';
 import type { Progress } from './loop-parts.js';
@@ -55,6 +56,12 @@ export interface Decision {
   readonly details: string;
 }
 
+export interface PublishedStatus {
+  readonly port: string;
+  readonly leadsTo: string;
+  readonly endpoint: string;
+}
+
 /** The agent's state, ready for JSON. */
 export interface AgentStatus {
   /** `external`: all of it is left to the Felix of this host. */
@@ -78,6 +85,8 @@ export interface AgentStatus {
     readonly connectionsEnded: number;
   };
   readonly routes: RouteStatus;
+  /** Ports of this host, as `0.0.0.0:8080/tcp`, and where they lead; Docker shows none of them. */
+  readonly published: readonly PublishedStatus[];
   /** Routes to other hosts. */
   readonly remote: RemoteRouteStatus;
   readonly tunnels: readonly TunnelStatus[];
@@ -111,6 +120,13 @@ export function describeAgent(
     table: { name: table.name, ...writer.status, ...countsOf(table) },
     policy: { ...policy.counts, connectionsEnded: wiring.cutter.count },
     routes: routes.status,
+    published: wiring.published.all().map((one) => ({
+      port: publishedAt(one),
+      leadsTo: one.address.includes(':')
+        ? `[${one.address}]:${one.port}`
+        : `${one.address}:${one.port}`,
+      endpoint: one.endpoint.slice(0, 12),
+    })),
     remote: wiring.remoteRoutes.status,
     tunnels: wiring.tunnels.status,
     ...(progress.host === undefined ? {} : { host: progress.host }),

@@ -20,6 +20,7 @@ import {
   RouteKeeper,
   type ProcSys,
 } from './routes/index.js';
+import { PortHolder, PublishedPorts } from './nat/index.js';
 import { DesiredTable } from './table.js';
 import { TableWriter } from './table-writer.js';
 import { TunnelKeeper } from './tunnels/index.js';
@@ -37,6 +38,8 @@ export interface Wiring {
   readonly remote: RemoteFeed;
   readonly writer: TableWriter;
   readonly guard: AddressGuard;
+  readonly holder: PortHolder;
+  readonly published: PublishedPorts;
   readonly book: EndpointBook;
   readonly programmer: LocalProgrammer;
   readonly view: ClusterView;
@@ -79,6 +82,8 @@ export function wireAgent(
   const writer = new TableWriter({ nft, table, clock, log, isolate });
   const guard = new AddressGuard(netlink, log, stopping);
   const book = new EndpointBook(clock);
+  const holder = new PortHolder(log);
+  const published = new PublishedPorts(table, holder);
   const forward = new ForwardKeeper(nft, options.exec);
   const markDirty = (): void => mark('table', 'compare');
   const clusterRoutes = new ClusterRoutes({ nodeName: settings.nodeName });
@@ -92,7 +97,7 @@ export function wireAgent(
     onDirty: (...parts) => mark(...parts),
   });
   const programmer = new LocalProgrammer({
-    ...{ book, policy, routes, guard, writer, clock, log, stopping, meter, markDirty },
+    ...{ book, policy, routes, published, guard, writer, clock, log, stopping, meter, markDirty },
     onAddresses: (addresses) => remote.touch(addresses),
   });
   const { nodeName } = settings;
@@ -122,6 +127,8 @@ export function wireAgent(
     remote,
     writer,
     guard,
+    holder,
+    published,
     book,
     programmer,
     view,

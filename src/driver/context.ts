@@ -48,14 +48,18 @@ export function endpointConflict(current: ReadonlyMap<string, Entry | undefined>
 
 /** An endpoint that gave way: its record and interface go, and what a Join made of it meanwhile. */
 export function discardEndpoint(context: EndpointsContext, record: EndpointRecord): void {
-  const { book, veths, programmer, log } = context;
+  const { book, veths } = context;
   if (isReplaced(context, record)) return;
   if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
   book.remove(record.id);
-  programmer.withdraw(record.id).catch((error: unknown) => {
-    // The agent no longer wants them and goes on trying.
+  void withdraw(context, record.id);
+}
+
+/** Takes routes and policy away; what stays is logged, for the agent no longer wants it and goes on trying. */
+export function withdraw({ programmer, log }: EndpointsContext, id: string): Promise<void> {
+  return programmer.withdraw(id).catch((error: unknown) => {
     log.warn(
-      { EndpointID: record.id, error: messageOf(error) },
+      { EndpointID: id, error: messageOf(error) },
       'routes or policy of a removed endpoint are still there',
     );
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { abortFault, deadline, Fault, isFault, messageOf } from '../base/index.js';
+import { abortFault, deadline, isFault, messageOf } from '../base/index.js';
 import { handleKey, resourceKey, retryOnConflict, type Transaction } from '../datastore/index.js';
 import type { Profile } from '../model/index.js';
 import { encodeWorkloadEndpoint, type Identity } from '../model/v3/index.js';
@@ -9,15 +9,17 @@ import {
   discardEndpoint,
   endpointConflict,
   requireNetwork,
+  withdraw,
   type EndpointsContext,
 } from './context.js';
 import { nameLearnt } from './endpoint-changes.js';
 import type { EndpointRecord } from './endpoint-book.js';
 import {
   wantedAddresses,
-  leaseFor,
+  localEndpointOf,
   planEndpoint,
   readMtu,
+  reloaded,
   type EndpointPlan,
 } from './plan-endpoint.js';
 import type { AddressLease } from './ports.js';
@@ -71,7 +73,10 @@ async function make(
   book.announce(id, plan.network.networkId, plan.provisional, plan.endpoint.addresses);
   const storing = store(context, plan, id, signal);
   // The request goes out first: making the pair holds the event loop.
-  const making = nextTurn().then(() => veths.create(id, plan.mac, mtu));
+  const making = nextTurn().then(() => {
+    programmer.programAhead(localEndpointOf(plan));
+    return veths.create(id, plan.mac, mtu);
+  });
   const [stored, made] = await Promise.allSettled([storing, making]);
   if (stored.status === 'fulfilled' && made.status === 'fulfilled' && !signal.aborted) {
     const record = { ...stored.value, interfaceIndex: made.value.index };
@@ -81,6 +86,7 @@ async function make(
   }
   if (made.status === 'fulfilled') veths.bury(made.value.name, made.value.index);
   book.withdrawAnnouncement(id);
+  void withdraw(context, id);
   if (stored.status === 'fulfilled') await undo(context, stored.value);
   else if (isFault(stored.reason, 'outcome-unknown')) await context.rememberDeletion(id);
   throw (
@@ -179,27 +185,9 @@ async function store(
     subnets: [],
     routed: [],
     going: false,
+    published: [],
     handles: Object.fromEntries(leases.map(({ address, handle }) => [String(address), handle])),
   };
-}
-
-/** After a conflict each lease is read again; one that somebody freed ends the call. */
-async function reloaded(
-  context: EndpointsContext,
-  leases: readonly AddressLease[],
-  signal: AbortSignal,
-): Promise<AddressLease[]> {
-  return Promise.all(
-    leases.map(async ({ address, handle, mac }) => {
-      await context.leases.reloadHandle(handle, { signal });
-      const lease = await leaseFor(context, address, mac, signal);
-      if (lease.handleRevision === 0n)
-        throw new Fault('refused', `${address} was freed meanwhile; start the container again`, {
-          reason: 'no-lease',
-        });
-      return lease;
-    }),
-  );
 }
 
 /** Endpoint, handles, the profile when it is the first, and an older endpoint of the same address that gives way. */

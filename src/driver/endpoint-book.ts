@@ -1,5 +1,5 @@
 import type { RecordJournal } from '../base/index.js';
-import { type Address, type LocalEndpoint, type WorkloadEndpoint } from '../model/index.js';
+import type { Address, LocalEndpoint, PublishedPort, WorkloadEndpoint } from '../model/index.js';
 
 /** An endpoint of this host, as the driver keeps it between calls. */
 export interface EndpointRecord {
@@ -27,6 +27,8 @@ export interface EndpointRecord {
   readonly going: boolean;
   /** The IPAM handle of each address, as far as it is known. */
   readonly handles: Readonly<Record<string, string>>;
+  /** Ports of this host that lead to it. */
+  readonly published: readonly PublishedPort[];
 }
 
 /** A joined endpoint of this boot as its file tells it: enough to put it back into a datastore that lacks it. */
@@ -59,6 +61,7 @@ interface BootRecord {
   readonly provisional: boolean;
   readonly text: string;
   readonly handles: Readonly<Record<string, string>>;
+  readonly published: readonly PublishedPort[];
 }
 
 /** Endpoints of this host, by id, by address and by sandbox; join state is kept on file until the next boot. */
@@ -114,10 +117,11 @@ export class EndpointBook {
 
   /** Writes what the next start of the daemon needs to know, and gives it. */
   persist(record: EndpointRecord): unknown {
-    const { networkId, sandboxKey, slot, subnets, routed, provisional, text, handles } = record;
+    const { networkId, sandboxKey, slot, subnets, routed, provisional } = record;
+    const { text, handles, published } = record;
     const addresses = record.endpoint.addresses.map(String);
     const where = { addresses, networkId, sandboxKey, slot, subnets, routed, provisional };
-    const boot: BootRecord = { ...where, text, handles };
+    const boot: BootRecord = { ...where, text, handles, published };
     this.#files.write(record.id, boot);
     return boot;
   }
@@ -163,6 +167,7 @@ export class EndpointBook {
       routed: boot.routed ?? [],
       going: false,
       handles: boot.handles ?? {},
+      published: boot.published ?? [],
     });
   }
 
@@ -234,17 +239,10 @@ export class EndpointBook {
 
 /** The endpoint as the agent has to wire and protect it. */
 export function localEndpoint(record: EndpointRecord): LocalEndpoint {
-  const { endpoint } = record;
+  const { id, networkId, interfaceIndex, sandboxKey, published, endpoint } = record;
+  const { interfaceName, addresses, mac, namespace, profiles, labels } = endpoint;
   return {
-    id: record.id,
-    networkId: record.networkId,
-    interfaceName: endpoint.interfaceName,
-    interfaceIndex: record.interfaceIndex,
-    addresses: endpoint.addresses,
-    mac: endpoint.mac,
-    namespace: endpoint.namespace,
-    profiles: endpoint.profiles,
-    labels: endpoint.labels,
-    sandboxKey: record.sandboxKey,
+    ...{ id, networkId, interfaceName, interfaceIndex, addresses, mac, namespace },
+    ...{ profiles, labels, sandboxKey, published },
   };
 }

@@ -9,7 +9,7 @@ import {
 import { decodeWorkloadEndpoint } from '../model/v3/index.js';
 import { boundEndpoint, buryStray, type BoundEndpoint } from './bound-endpoint.js';
 import { claimAgain, completeFiles, type ClaimReport, type LoadOptions } from './claim-again.js';
-import { endpointConflict, isReplaced, type EndpointsContext } from './context.js';
+import { endpointConflict, isReplaced, withdraw, type EndpointsContext } from './context.js';
 import { localEndpoint } from './endpoint-book.js';
 import {
   nameLearnt,
@@ -104,19 +104,13 @@ export class Endpoints {
   }
 
   async #delete(endpointId: string): Promise<void> {
-    const { book, programmer, veths, log } = this.context;
+    const { book, veths } = this.context;
     const stray = book.stray(endpointId);
     if (stray !== undefined) buryStray(this.context, stray);
     const record = book.get(endpointId);
     if (record === undefined) return;
     book.put({ ...record, going: true });
-    const withdrawing = programmer.withdraw(endpointId).catch((error: unknown) => {
-      // The agent no longer wants them and goes on trying.
-      log.warn(
-        { EndpointID: endpointId, error: messageOf(error) },
-        'routes or policy of a deleted endpoint are still there',
-      );
-    });
+    const withdrawing = withdraw(this.context, endpointId);
     if (record.interfaceIndex > 0) veths.bury(record.endpoint.interfaceName, record.interfaceIndex);
     const deleting = this.deleteStored(record.key, record.revision);
     // Both, whatever becomes of one of them: the address may be given to another only after that.

@@ -60,7 +60,7 @@ export async function join(
   return joinAnswer(context, joined, network);
 }
 
-function requireEndpoint({ book }: EndpointsContext, id: string): EndpointRecord {
+export function requireEndpoint({ book }: EndpointsContext, id: string): EndpointRecord {
   const record = book.get(id);
   if (record !== undefined && !record.going) return record;
   throw new Fault(

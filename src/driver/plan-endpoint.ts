@@ -9,6 +9,7 @@ import {
   WORKLOAD,
   workloadEndpointName,
   type Address,
+  type LocalEndpoint,
   type Profile,
   type WorkloadEndpoint,
 } from '../model/index.js';
@@ -67,6 +68,15 @@ export async function planEndpoint(
   };
   const profile = automaticProfile(name, network.internal);
   return { network, leases, mac, profile, provisional, endpoint };
+}
+
+/** The endpoint as the agent may know it before its interface is there. */
+export function localEndpointOf({ network, endpoint }: EndpointPlan): LocalEndpoint {
+  const { interfaceName, addresses, mac, namespace, profiles, labels } = endpoint;
+  return {
+    ...{ id: endpoint.endpoint, networkId: network.networkId, sandboxKey: '' },
+    ...{ interfaceName, interfaceIndex: 0, addresses, mac, namespace, profiles, labels },
+  };
 }
 
 /** Interfaces are named by the first digits of the ID: making a second one would take the first one's away. */
@@ -135,6 +145,25 @@ export async function leaseFor(
     );
   }
   return lease;
+}
+
+/** After a conflict each lease is read again; one that somebody freed ends the call. */
+export async function reloaded(
+  context: EndpointsContext,
+  leases: readonly AddressLease[],
+  signal: AbortSignal,
+): Promise<AddressLease[]> {
+  return Promise.all(
+    leases.map(async ({ address, handle, mac }) => {
+      await context.leases.reloadHandle(handle, { signal });
+      const lease = await leaseFor(context, address, mac, signal);
+      if (lease.handleRevision === 0n)
+        throw new Fault('refused', `${address} was freed meanwhile; start the container again`, {
+          reason: 'no-lease',
+        });
+      return lease;
+    }),
+  );
 }
 
 async function profileOf(

@@ -12,14 +12,15 @@ import { join } from './join.js';
 import type { Networks } from './networks.js';
 import { readNetworkOptions } from './options.js';
 import type { PendingDeletions } from './ports.js';
+import { publishPorts, unpublishPorts } from './publish.js';
 import {
   AllocateNetworkBody,
-  AnyBody,
   CreateEndpointBody,
   CreateNetworkBody,
   EndpointBody,
   JoinBody,
   NetworkBody,
+  ProgramBody,
 } from './schema.js';
 
 /** What answers the calls once the store was reached for the first time. */
@@ -42,7 +43,6 @@ export interface DriverPluginOptions {
 }
 
 const CONSTANT_MS = 1_000;
-const PORT_MAP = 'com.docker.network.portmap';
 
 /** Docker's NetworkDriver (plugin protocol §2.1). */
 export function createDriverMethods(
@@ -105,15 +105,26 @@ export function createDriverMethods(
     ],
     [
       'NetworkDriver.ProgramExternalConnectivity',
-      checkedMethod<EndpointBody & { Options?: unknown }>(EndpointBody, callTimeoutMs, (body) =>
-        programExternalConnectivity(body, options),
-      ),
+      checkedMethod<ProgramBody>(ProgramBody, callTimeoutMs, async (body, signal) => {
+        await publishPorts((await options.core(signal)).endpoints.context, body, signal);
+        return {};
+      }),
     ],
-    ['NetworkDriver.RevokeExternalConnectivity', { ...constantMethod({}), schema: AnyBody }],
+    [
+      'NetworkDriver.RevokeExternalConnectivity',
+      // A drained retry is answered too: Leave and DeleteEndpoint follow and do the rest.
+      {
+        emptyBody: true,
+        boundMs: deleteTimeoutMs,
+        run: (body, signal) => revoke(body as Partial<EndpointBody> | undefined, options, signal),
+      },
+    ],
     [
       'NetworkDriver.Leave',
       checkedMethod<EndpointBody>(EndpointBody, deleteTimeoutMs, (body, signal) =>
-        leave(body, options, signal),
+        bestEffort(body.EndpointID, options, signal, ({ endpoints }) =>
+          endpoints.leave(body.EndpointID),
+        ),
       ),
     ],
     [
@@ -161,20 +172,31 @@ async function deleteNetwork(
   return {};
 }
 
-async function leave(
-  body: EndpointBody,
+async function revoke(
+  body: Partial<EndpointBody> | null | undefined,
   options: DriverPluginOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
+  const id = body?.EndpointID;
+  if (typeof id !== 'string') return {};
+  return bestEffort(id, options, signal, ({ endpoints }) => unpublishPorts(endpoints.context, id));
+}
+
+/** For what Docker does not look at: DeleteEndpoint, or the look for leftovers, finishes the work. */
+async function bestEffort(
+  id: string,
+  options: DriverPluginOptions,
+  signal: AbortSignal,
+  work: (core: DriverCore) => Promise<void>,
+): Promise<unknown> {
   try {
     await within(options.deleteTimeoutMs * 0.75, [signal], async (bounded) =>
-      (await options.core(bounded)).endpoints.leave(body.EndpointID),
+      work(await options.core(bounded)),
     );
   } catch (error) {
-    // Docker ignores it; DeleteEndpoint, or the look for leftovers, finishes the work.
     options.log.warn(
-      { EndpointID: body.EndpointID, error: toFault(error).message },
-      'leave incomplete',
+      { EndpointID: id, error: toFault(error).message },
+      'the container is detached incompletely',
     );
   }
   return {};
@@ -194,19 +216,4 @@ async function deleteEndpoint(
     defer: () => options.pending.record('delete-endpoint', { endpointId: body.EndpointID }),
   });
   return {};
-}
-
-/** Publishing is not done: containers have addresses of their own. Said once per endpoint, where the operator looks. */
-function programExternalConnectivity(
-  body: EndpointBody & { Options?: unknown },
-  options: DriverPluginOptions,
-): Promise<unknown> {
-  const map = (body.Options as Record<string, unknown> | null | undefined)?.[PORT_MAP];
-  if (Array.isArray(map) && map.length > 0) {
-    options.log.warn(
-      { EndpointID: body.EndpointID, ports: map.length, reason: 'ports-not-published' },
-      'published ports are not forwarded on calico networks: reach the container at its own address',
-    );
-  }
-  return Promise.resolve({});
 }

@@ -1,14 +1,36 @@
-import type { Address, Cidr, Family, LocalEndpoint, Profile } from '../model/index.js';
+import type {
+  Address,
+  Cidr,
+  Family,
+  LocalEndpoint,
+  PortBinding,
+  Profile,
+  PublishedPort,
+} from '../model/index.js';
 
 /** What the driver asks of the agent: routes and policy of one endpoint, in the kernel when the promise resolves. */
 export interface EndpointProgrammer {
   /** The addresses will be used soon: connections of their former users are looked for in the background. */
   prepareAddresses(addresses: readonly Address[]): void;
+  /**
+   * The endpoint is being made and will be programmed: its policy may go into the kernel by now. Waits for nothing; what
+   * fails is done, and told, by `program`. `withdraw` takes it back.
+   */
+  programAhead(endpoint: LocalEndpoint): void;
   program(endpoint: LocalEndpoint, signal?: AbortSignal): Promise<void>;
   /** A profile that the driver just wrote or read: complete policy must not wait for the watch. */
   learnProfile(profile: Profile): void;
   /** The MTU that leaves room for the tunnels in use; undefined while nothing is known of the host's interfaces. */
   workloadMtu(): number | undefined;
+  /**
+   * Holds ports of this host, all or none, until the endpoint is withdrawn or programmed without them. Faults: `exists` for
+   * one that is in use, `invalid` for one that cannot be.
+   */
+  reservePorts(
+    endpointId: string,
+    bindings: readonly PortBinding[],
+    addresses: readonly Address[],
+  ): Promise<readonly PublishedPort[]>;
   /** Takes routes and policy away; success when there were none. Conntrack of its addresses is cleaned in the background. */
   withdraw(endpointId: string): Promise<void>;
 }

@@ -31,6 +31,9 @@ export type NetworkBody = Type.Static<typeof NetworkBody>;
 export const EndpointBody = Type.Object({ NetworkID: Id, EndpointID: Id });
 export type EndpointBody = Type.Static<typeof EndpointBody>;
 
+export const ProgramBody = Type.Object({ NetworkID: Id, EndpointID: Id, Options });
+export type ProgramBody = Type.Static<typeof ProgramBody>;
+
 export const CreateEndpointBody = Type.Object({
   NetworkID: Id,
   EndpointID: InterfaceId,
@@ -46,5 +49,3 @@ export type JoinBody = Type.Static<typeof JoinBody>;
 
 export const AllocateNetworkBody = Type.Object({ NetworkID: Id, Options });
 export type AllocateNetworkBody = Type.Static<typeof AllocateNetworkBody>;
-
-export const AnyBody = Type.Object({});

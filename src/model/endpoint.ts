@@ -1,5 +1,6 @@
 import type { Address } from './address.js';
 import type { NamedPort } from './policy.js';
+import type { PublishedPort } from './published-port.js';
 
 /** A Calico WorkloadEndpoint, as any node of the cluster may have written it. */
 export interface WorkloadEndpoint {
@@ -40,4 +41,6 @@ export interface LocalEndpoint {
   readonly labels: Readonly<Record<string, string>>;
   /** Docker's SandboxKey: the same for all endpoints of one container; empty before Join. */
   readonly sandboxKey: string;
+  /** Ports of the host that lead to it. */
+  readonly published?: readonly PublishedPort[];
 }

@@ -9,6 +9,7 @@ export * from './ip-pool.js';
 export * from './names.js';
 export * from './node.js';
 export * from './policy.js';
+export * from './published-port.js';
 export * from './profile.js';
 export * from './rule-counts.js';
 export * from './selector-parser.js';

@@ -78,11 +78,13 @@ function flowOf(original: Buffer, reply: Buffer | undefined): ConnectionFlow | u
   const ports = sourcePort === undefined ? {} : { sourcePort };
   const target = back.sourcePort === undefined ? {} : { destinationPort: back.sourcePort };
   const icmp = icmpType === undefined || icmpCode === undefined ? {} : { icmpType, icmpCode };
-  return { source, destination: back.source, protocol, ...ports, ...target, ...icmp };
+  const sent = from.destination?.equals(back.source) === false ? { translated: true as const } : {};
+  return { source, destination: back.source, ...sent, protocol, ...ports, ...target, ...icmp };
 }
 
 interface Tuple {
   readonly source: Address | undefined;
+  readonly destination: Address | undefined;
   readonly protocol: number;
   readonly sourcePort: number | undefined;
   readonly icmpType: number | undefined;
@@ -98,7 +100,8 @@ function decodeTuple(tuple: Buffer): Tuple | undefined {
   const first = (types: readonly number[]): Buffer | undefined =>
     types.map((type) => addresses.get(type)).find((bytes) => bytes !== undefined);
   const bytes = first(SOURCES);
-  if (bytes === undefined || first(DESTINATIONS) === undefined) return undefined;
+  const target = first(DESTINATIONS);
+  if (bytes === undefined || target === undefined) return undefined;
   const parts = decodeAttributes(proto);
   const byte = (types: readonly number[]): number | undefined =>
     types
@@ -107,6 +110,7 @@ function decodeTuple(tuple: Buffer): Tuple | undefined {
       ?.readUInt8(0);
   return {
     source: Address.fromBytes(bytes),
+    destination: Address.fromBytes(target),
     protocol: parts.get(CTA_PROTO_NUM)?.readUInt8(0) ?? 0,
     // Both or none: protocols without ports have neither.
     sourcePort: parts.has(CTA_PROTO_DST_PORT)

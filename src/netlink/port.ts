@@ -98,6 +98,8 @@ export type KernelEvent =
 export interface ConnectionFlow {
   readonly source: Address;
   readonly destination: Address;
+  /** They were sent to another address. */
+  readonly translated?: true;
   readonly protocol: number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;

@@ -168,10 +168,12 @@ function addRoute(
       answer = errorReply(fault, options.errorField);
     }
     const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
+    failpoint(`rpc.${name}:answering`);
+    // Docker goes on while the call is written down.
+    options.send(reply, answer);
     logCall(options.log, name, request.body, durationMs, fault);
     tell(options, { method: name, result: fault?.kind ?? 'ok', durationMs });
-    failpoint(`rpc.${name}:answering`);
-    return options.send(reply, answer);
+    return reply;
   });
 }
 
@@ -183,9 +185,9 @@ function addConstantRoute(
   options: PluginServerOptions & { readonly send: Send },
 ): void {
   server.post(`/${name}`, schema, (request, reply) => {
+    options.send(reply, { status: 200, body });
     logCall(options.log, name, request.body, 0, undefined);
     tell(options, { method: name, result: 'ok', durationMs: 0 });
-    options.send(reply, { status: 200, body });
   });
 }
 

@@ -17,7 +17,7 @@ for (const version of versions) {
     t.equal(created.status, 0, created.stderr);
     await createNetwork(host, 'net1', '--subnet', '10.61.0.0/24');
     await createNetwork(host, 'auto');
-    await runContainer(host, 'always', 'net1', ...ALWAYS);
+    await runContainer(host, 'always', 'net1', ...ALWAYS, '-p', '8080:80');
     // It asks for the very address that a crash leaves with an endpoint that nobody deleted.
     await runContainer(host, 'fixed', 'net1', ...ALWAYS, '--ip', '10.61.0.77');
     await runContainer(host, 'auto1', 'auto', ...ALWAYS);
@@ -64,6 +64,9 @@ async function isBack(t: Test, host: CalicoHost): Promise<void> {
   const { received, ttl } = await ping(host, 'always', 'fixed');
   t.same({ received, ttl }, { received: 2, ttl: 63 });
   t.notOk(await reaches(host, 'auto1', '10.61.0.77'), 'networks are apart');
+  const { address } = await attachment(host, 'always', 'net1');
+  const { stdout } = await host.calicoctl(['status']);
+  t.match(stdout, new RegExp(`0\\.0\\.0\\.0:8080/tcp +${address}:80 `), 'its port too');
 }
 
 /** Everything of Docker's and ours ends without a word, and what a boot forgets is gone. */

@@ -15,7 +15,7 @@ import {
 import { putSourceSets } from './source-guard.js';
 
 /** An empty chain whose name is the version of this layout: a table that has it can be added to unseen. */
-export const LAYOUT_CHAIN = 'layout-5';
+export const LAYOUT_CHAIN = 'layout-6';
 
 const WORKLOADS = '"cali*"';
 const hook = (type: string, at: string, priority: string): string =>
@@ -37,6 +37,8 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
     rules: [
       'icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"',
       'icmp type redirect counter drop comment "redirect from a container"',
+      // Its interface routes them, for published ports.
+      'ip daddr 127.0.0.0/8 counter drop comment "loopback of the host from a container"',
       `iifname . ether saddr . ip saddr @${senderSet(4, true)} accept`,
       `iifname . ether saddr . ip6 saddr @${senderSet(6, true)} accept`,
       `iifname . ip saddr @${senderSet(4, false)} accept`,

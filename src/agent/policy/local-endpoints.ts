@@ -1,7 +1,8 @@
-import type { Address } from '../../model/index.js';
+import type { Address, PublishedPort } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { askedList, type AskedList } from './asked-chains.js';
 import type { KeptChains, ListChains, RuleOrder, Wanted } from './list-chains.js';
+import { OpenPorts } from './open-ports.js';
 import type { RuleSink } from './ports.js';
 import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
@@ -18,6 +19,8 @@ export interface LocalPolicy {
   readonly labels: Readonly<Record<string, string>>;
   /** Endpoints of one sandbox may use each other's addresses; empty when not known. */
   readonly sandboxKey: string;
+  /** Ports of the host lead to these of it. */
+  readonly published?: readonly PublishedPort[];
 }
 
 interface Local extends LocalPolicy {
@@ -32,6 +35,7 @@ export class LocalEndpoints {
   readonly #lists: ListChains;
   readonly #applied: AppliedPolicies;
   readonly #sources: SourceGuard;
+  readonly #open: OpenPorts;
   readonly #locals = new Map<string, Local>();
   readonly #ownerOf = new Map<string, string>();
   /** The newest of an address. */
@@ -44,6 +48,7 @@ export class LocalEndpoints {
     this.#lists = lists;
     this.#applied = applied;
     this.#sources = new SourceGuard(sink);
+    this.#open = new OpenPorts(sink);
     this.#waiting = waits;
   }
 
@@ -95,6 +100,7 @@ export class LocalEndpoints {
     if (previous !== undefined) {
       this.#locals.delete(id);
       this.#sources.remove(id);
+      this.#open.remove(id);
       this.#undispatch(id, previous.interfaceName);
       for (const direction of directions) {
         if (local?.[direction] !== previous[direction])
@@ -109,6 +115,7 @@ export class LocalEndpoints {
     this.#locals.set(id, local);
     for (const address of local.addresses) this.#idByAddress.set(String(address), id);
     this.#sources.add(id, local);
+    this.#open.add(id, local.published ?? []);
     this.#ownerOf.set(local.interfaceName, id);
     this.#dispatch(id, local);
     return previous !== undefined && !sameLists(previous, local);

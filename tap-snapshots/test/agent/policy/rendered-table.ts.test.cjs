@@ -41,6 +41,12 @@ table inet calico-libnetwork {
   set own6 {
     type ifname . ipv6_addr
   }
+  set open4 {
+    type ipv4_addr . inet_proto . inet_service
+  }
+  set open6 {
+    type ipv6_addr . inet_proto . inet_service
+  }
   map hep-raw-in {
     type ifname : verdict
   }
@@ -70,11 +76,12 @@ table inet calico-libnetwork {
     type ipv6_addr
     comment "has(net1)"
   }
-  chain layout-5 {
+  chain layout-6 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
+    ip daddr 127.0.0.0/8 counter drop comment "loopback of the host from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
@@ -455,6 +462,12 @@ table inet calico-libnetwork {
   set own6 {
     type ifname . ipv6_addr
   }
+  set open4 {
+    type ipv4_addr . inet_proto . inet_service
+  }
+  set open6 {
+    type ipv6_addr . inet_proto . inet_service
+  }
   set pools4 {
     type ipv4_addr
     flags interval
@@ -537,11 +550,12 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-5 {
+  chain layout-6 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
+    ip daddr 127.0.0.0/8 counter drop comment "loopback of the host from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
@@ -604,6 +618,8 @@ table inet calico-libnetwork {
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -668,6 +684,8 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     jump ti-2d9428ba531c8cd0
     meta mark & 0x10000 != 0 return
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -744,6 +762,8 @@ table inet calico-libnetwork {
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net2
     meta mark & 0x10000 != 0 return
     jump pri-rich
@@ -858,6 +878,12 @@ table inet calico-libnetwork {
   set own6 {
     type ifname . ipv6_addr
   }
+  set open4 {
+    type ipv4_addr . inet_proto . inet_service
+  }
+  set open6 {
+    type ipv6_addr . inet_proto . inet_service
+  }
   set pools4 {
     type ipv4_addr
     flags interval
@@ -940,11 +966,12 @@ table inet calico-libnetwork {
     type ipv6_addr . inet_proto . inet_service
     comment "http/tcp of all()"
   }
-  chain layout-5 {
+  chain layout-6 {
   }
   chain wl-raw {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "router advertisement or redirect from a container"
     icmp type redirect counter drop comment "redirect from a container"
+    ip daddr 127.0.0.0/8 counter drop comment "loopback of the host from a container"
     iifname . ether saddr . ip saddr @from4 accept
     iifname . ether saddr . ip6 saddr @from6 accept
     iifname . ip saddr @own4 accept
@@ -1005,6 +1032,8 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -1067,6 +1096,8 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     jump ti-2d9428ba531c8cd0
     meta mark & 0x10000 != 0 return
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -1141,6 +1172,8 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net2
     meta mark & 0x10000 != 0 return
     jump pri-rich
