@@ -1,5 +1,5 @@
 import { backoff, exec, type Clock, type Log } from '../base/index.js';
-import { families } from '../model/index.js';
+import { families, type BgpListener } from '../model/index.js';
 import type { Netlink } from '../netlink/index.js';
 import {
   BgpView,
@@ -25,6 +25,8 @@ export interface BgpPartOptions {
   readonly signal: AbortSignal;
   /** The agent sets routes of plain pools itself; `refresh` tells of a change. */
   readonly plainRoutes: () => boolean;
+  /** Told where peers reach this host, at first and when that changes; nowhere while BGP is silent. */
+  readonly onListeners: (listeners: readonly BgpListener[]) => void;
 }
 
 /** How often BIRD is asked for its sessions, and the operator's files are looked at. */
@@ -55,6 +57,7 @@ export class BgpPart {
   #pauses = backoff(100, 10_000);
   #nextLook: NodeJS.Timeout | undefined;
   #comingUpUntil = 0;
+  #toldListeners: string | undefined;
   /** Since when BIRD runs, as far as was seen; monotonic milliseconds. */
   #runsSince: number | undefined;
 
@@ -133,11 +136,23 @@ export class BgpPart {
 
   async #apply(signal: AbortSignal): Promise<void> {
     try {
-      await this.#keeper.apply(await this.#wanted(), signal);
+      const wanted = await this.#wanted();
+      this.#tellListeners(wanted);
+      await this.#keeper.apply(wanted, signal);
     } finally {
       this.#lookAgain(signal);
     }
     if (this.status.state === 'running') this.#runsSince ??= this.#options.clock.monotonic();
+  }
+
+  /** Before BIRD is told: who dials meets an open port. */
+  #tellListeners({ type }: WantedBgp): void {
+    if (type === 'as-before') return;
+    const listeners = type === 'silent' ? [] : (this.#rendered?.result?.listeners ?? []);
+    const told = JSON.stringify(listeners);
+    if (told === this.#toldListeners) return;
+    this.#toldListeners = told;
+    this.#options.onListeners(listeners);
   }
 
   #lookAgain(signal: AbortSignal): void {

@@ -16,6 +16,16 @@ const CHAINS = ['DOCKER-USER', 'FORWARD', 'INPUT'];
 
 export type Openings = Readonly<Partial<Record<Family, readonly HostOpening[]>>>;
 
+/** What is to be let through. */
+export interface Accepts {
+  readonly families: readonly Family[];
+  readonly openings: Openings;
+  /** All that is wanted is known: other openings of ours go. Before that they may serve living tunnels. */
+  readonly close: boolean;
+  /** iptables is asked even when its chains look as they did. */
+  readonly force: boolean;
+}
+
 /**
  * Keeps the accepts for forwarded packets in iptables and in firewalld's table. Other programs change iptables all the time
  * (Docker does for every published port): a look at the chains that matter, within this process,
@@ -48,22 +58,17 @@ export class ForwardKeeper {
     return this.#firewalld;
   }
 
-  /** With `force` iptables is asked even when its chains look as they did. */
-  async ensure(
-    families: readonly Family[],
-    openings: Openings,
-    force: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#firewalld = await ensureFirewalld(this.#nft, openings);
+  async ensure({ families, openings, close, force }: Accepts, signal: AbortSignal): Promise<void> {
+    this.#firewalld = await ensureFirewalld(this.#nft, openings, close);
     for (const family of families) {
-      const wanted = openings[family] ?? [];
+      const wanted = { openings: openings[family] ?? [], close };
       const same = this.#opened.get(family) === JSON.stringify(wanted);
       if (!force && same && this.#seen.get(family) === (await this.#look(family))) continue;
       this.#seen.delete(family);
       this.#states[family] = await ensureForwardAccepts(family, signal, this.#run);
-      if (wanted.length === 0) delete this.#inputs[family];
-      else this.#inputs[family] = await ensureInputAccepts(family, wanted, signal, this.#run);
+      const input = await ensureInputAccepts(family, wanted, signal, this.#run);
+      if (wanted.openings.length === 0) delete this.#inputs[family];
+      else this.#inputs[family] = input;
       this.#opened.set(family, JSON.stringify(wanted));
       this.#seen.set(family, await this.#look(family));
     }

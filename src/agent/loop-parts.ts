@@ -87,7 +87,7 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   progress.complete = true;
   wiring.writer.takeOver();
   wiring.remote.render();
-  mark('table', 'tunnels', 'remote', 'compare');
+  mark('table', 'tunnels', 'remote', 'compare', 'forward');
   progress.resolveCompleted();
 }
 
@@ -157,7 +157,9 @@ async function applyForward(context: Context, signal: AbortSignal): Promise<void
   progress.forceForward = false;
   try {
     const families = usesIpv6(wiring, options) ? ([4, 6] as const) : ([4] as const);
-    await wiring.forward.ensure(families, wiring.remote.openings, force, signal);
+    const { openings, knowsListeners } = wiring.remote;
+    const close = progress.complete && knowsListeners;
+    await wiring.forward.ensure({ families, openings, close, force }, signal);
   } catch (error) {
     progress.forceForward = true;
     throw error;

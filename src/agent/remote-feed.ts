@@ -1,12 +1,12 @@
 import {
   Address,
-  BGP_PORT,
   Cidr,
   families,
   mergeFelix,
   tunnelKinds,
   tunnels as traits,
   VXLAN_UDP_PORT,
+  type BgpListener,
   type FelixConfiguration,
   type IpPool,
   type Node,
@@ -39,6 +39,7 @@ export class RemoteFeed {
   readonly #holders = new Map<string, Set<string>>();
   #own: Node | undefined;
   #plainRoutes = false;
+  #listeners: readonly BgpListener[] | undefined;
 
   constructor(options: RemoteFeedOptions) {
     this.#options = options;
@@ -66,16 +67,22 @@ export class RemoteFeed {
       .filter(({ nodes }) => nodes.length > 1);
   }
 
-  /** What tunnels need of the host's own firewall. */
+  /** What tunnels and BGP need of the host's own firewall. */
   get openings(): Openings {
     const port = this.felix.vxlanPort ?? VXLAN_UDP_PORT;
-    return tunnelOpenings(this.#options.tunnels.inUse, port, this.#bgpPort);
+    return tunnelOpenings(this.#options.tunnels.inUse, port, this.#listeners);
   }
 
-  /** Where BIRD listens; another `listenPort` than BGP's own is the operator's to open. */
-  get #bgpPort(): number | undefined {
-    const { bgp } = this.#options.settings;
-    return bgp === undefined || bgp.disabled !== undefined ? undefined : BGP_PORT;
+  /** Whether BGP is spoken, and where, is known: an opening for it is not closed before. */
+  get knowsListeners(): boolean {
+    return this.#listeners !== undefined || this.#options.settings.bgp === undefined;
+  }
+
+  /** Where this host's BGP speaker listens; nowhere when it speaks to nobody. */
+  setListeners(listeners: readonly BgpListener[]): void {
+    this.#listeners = listeners;
+    this.render();
+    this.#options.onDirty('table', 'forward');
   }
 
   onPools(pools: Iterable<IpPool>): void {
@@ -133,7 +140,7 @@ export class RemoteFeed {
       inUse: tunnels.inUse,
       port: this.felix.vxlanPort ?? VXLAN_UDP_PORT,
       addresses: this.#tunnelAddresses(),
-      ...(this.#bgpPort === undefined ? {} : { bgpPort: this.#bgpPort }),
+      ...(this.#listeners === undefined ? {} : { listeners: this.#listeners }),
       outsiders: withoutNested(this.felix.externalNodesList ?? []),
     });
     for (const { name, hook, rules } of chains) {

@@ -47,11 +47,14 @@ export function blocks(name: string, sets: Sets, chains: Chains): string[] {
   ]);
 }
 
-function setLines(name: string, { kind, type, interval, comment }: SetShape): string[] {
+const DYNAMIC = ['    size 65535', '    flags dynamic,timeout', '    timeout 1m'];
+
+function setLines(name: string, { kind, type, interval, dynamic, comment }: SetShape): string[] {
   return [
     `  ${kind} ${name} {`,
     `    type ${type}`,
     ...(interval === true ? ['    flags interval'] : []),
+    ...(dynamic === true ? DYNAMIC : []),
     ...(comment === undefined ? [] : [`    comment "${comment}"`]),
     '  }',
   ];

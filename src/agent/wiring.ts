@@ -114,6 +114,7 @@ export function wireAgent(
     settings.bgp &&
     new BgpPart({
       ...{ settings: settings.bgp, nodeName, netlink, log, clock, signal: stopping, plainRoutes },
+      onListeners: (listeners) => remote.setListeners(listeners),
     });
   return {
     clock,

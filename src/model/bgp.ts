@@ -34,6 +34,15 @@ export interface BgpConfiguration {
 export const DEFAULT_AS_NUMBER = 64_512;
 export const BGP_PORT = 179;
 
+/** Where a host's BGP speaker takes packets of its peers. */
+export interface BgpListener {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+}
+
+/** BFD between hosts that may be several hops apart (RFC 5883). */
+export const MULTIHOP_BFD_PORT = 4784;
+
 /** A BGPPeer as stored; selectors are text (datamodel §1.11). */
 export interface BgpPeer {
   readonly name: string;

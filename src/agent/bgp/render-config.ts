@@ -1,4 +1,11 @@
-import { families, type BgpFilter, type Family, type Node } from '../../model/index.js';
+import {
+  families,
+  MULTIHOP_BFD_PORT,
+  type BgpFilter,
+  type BgpListener,
+  type Family,
+  type Node,
+} from '../../model/index.js';
 import type { BgpFacts, BgpNote, BgpSettings, Session } from './facts.js';
 import { bgpAddress, BgpConfigurations, clusterId, routerId } from './own-node.js';
 import { filterFunction, renderFilters } from './render-filters.js';
@@ -12,6 +19,8 @@ export interface RenderedBgp {
   /** The whole text of a BIRD 2 configuration; it may contain passwords. */
   readonly text: string;
   readonly sessions: readonly Session[];
+  /** Where BIRD takes packets of its peers; nowhere without sessions. */
+  readonly listeners: readonly BgpListener[];
   readonly notes: readonly BgpNote[];
 }
 
@@ -41,7 +50,25 @@ export function renderBgp(facts: BgpFacts, settings: BgpSettings): RenderedBgp |
     ...sessions.flatMap((session) => renderSession(session, own, configurations, settings)),
     '',
   ].join('\n');
-  return { text, sessions, notes: [...notes, ...ownNotes(sessions, filters, meshSize, own)] };
+  const listeners = listenersOf(sessions, configurations.portOf(own.name), settings);
+  const told = [...notes, ...ownNotes(sessions, filters, meshSize, own)];
+  return { text, sessions, listeners, notes: told };
+}
+
+function listenersOf(
+  sessions: readonly Session[],
+  port: number,
+  settings: BgpSettings,
+): readonly BgpListener[] {
+  if (sessions.length === 0) return [];
+  const watched = sessions.some((session) => hasBfd(session, settings));
+  const bfd = { protocol: 'udp', port: MULTIHOP_BFD_PORT } as const;
+  return [{ protocol: 'tcp', port }, ...(watched ? [bfd] : [])];
+}
+
+/** BFD needs an address to speak from. */
+function hasBfd({ local }: Session, { bfd }: BgpSettings): boolean {
+  return bfd && local !== undefined;
 }
 
 /** The text with files of the operator, read last; their paths are `quotable`. */
@@ -152,7 +179,7 @@ function renderSession(
       `graceful restart time ${session.maxRestartSeconds};`,
     session.keepaliveSeconds !== undefined &&
       `keepalive time ${session.keepaliveSeconds}; hold time ${holdSeconds(session.keepaliveSeconds)};`,
-    settings.bfd && local !== undefined && 'bfd on;',
+    hasBfd(session, settings) && 'bfd on;',
     password !== undefined && `password "${password}";`,
   ];
   return [

@@ -19,6 +19,8 @@ export type ForwardState =
   /** The host has no iptables program. */
   | 'no-iptables';
 
+type Call = (...args: readonly string[]) => Promise<ExecResult>;
+
 const PROGRAMS: Readonly<Record<Family, string>> = { 4: 'iptables', 6: 'ip6tables' };
 const WAIT = ['-w', '5'];
 const MARK = '0x10000/0x10000';
@@ -34,7 +36,7 @@ export async function ensureForwardAccepts(
   signal?: AbortSignal,
   run: Run = exec,
 ): Promise<ForwardState> {
-  const call = (...args: readonly string[]): Promise<ExecResult> =>
+  const call: Call = (...args) =>
     run(PROGRAMS[family], [...WAIT, ...args], signal === undefined ? {} : { signal });
   let chain = 'DOCKER-USER';
   try {
@@ -66,6 +68,12 @@ export type InputState =
   /** Nothing in INPUT drops anything. */
   'not-needed' | 'kept' | 'no-iptables';
 
+export interface InputAccepts {
+  readonly openings: readonly HostOpening[];
+  /** Those of ours that are not among them go: false while it is not known yet what is wanted. */
+  readonly close: boolean;
+}
+
 /**
  * The host's own firewall may drop what other hosts send into our tunnels. Our table has judged these packets before
  * and marked those of known hosts; one accept per opening for packets with the mark stands first in INPUT, when
@@ -73,15 +81,16 @@ export type InputState =
  */
 export async function ensureInputAccepts(
   family: Family,
-  openings: readonly HostOpening[],
+  { openings, close }: InputAccepts,
   signal?: AbortSignal,
   run: Run = exec,
 ): Promise<InputState> {
-  const call = (...args: readonly string[]): Promise<ExecResult> =>
+  const call: Call = (...args) =>
     run(PROGRAMS[family], [...WAIT, ...args], signal === undefined ? {} : { signal });
   try {
     const listed = await call('-S', 'INPUT');
     if (listed.status !== 0) throw refused(family, listed);
+    if (close) await closeOthers(family, call, listed.stdout, openings);
     if (isOpen('INPUT', listed.stdout)) return 'not-needed';
     for (const { match } of openings) {
       await ensure(family, call, 'INPUT', [...match, ...MARKED]);
@@ -91,6 +100,30 @@ export async function ensureInputAccepts(
     throw error;
   }
   return 'kept';
+}
+
+/** Takes our accepts out of INPUT that are for nothing wanted. */
+async function closeOthers(
+  family: Family,
+  call: Call,
+  listed: string,
+  openings: readonly HostOpening[],
+): Promise<void> {
+  const wanted = new Set(openings.map(({ match }) => whatFor(match)));
+  for (const line of listed.split('\n')) {
+    const [append, chain = '', ...rule] = line.trim().split(' ');
+    if (append !== '-A' || !rule.includes(COMMENT) || wanted.has(whatFor(rule))) continue;
+    const deleted = await call('-D', chain, ...rule);
+    if (deleted.status !== 0) throw refused(family, deleted);
+  }
+}
+
+/** Protocol and port; protocols without ports have as many names as there are files that name them. */
+function whatFor(rule: readonly string[]): string {
+  const after = (word: string): string | undefined =>
+    rule.includes(word) ? rule[rule.indexOf(word) + 1] : undefined;
+  const port = after('--dport');
+  return port === undefined ? 'IP in IP' : `${after('-p')} ${port}`;
 }
 
 /** Nothing but accepts of ours is in the chain, and it accepts what is left. */
@@ -111,7 +144,7 @@ function accepts(): string[][] {
 
 async function ensure(
   family: Family,
-  call: (...args: readonly string[]) => Promise<ExecResult>,
+  call: Call,
   chain: string,
   rule: readonly string[],
 ): Promise<void> {

@@ -28,18 +28,20 @@ const PROTOCOLS: Readonly<Record<Family, string>> = { 4: 'ipv4', 6: 'ipv6' };
  * firewalld's table comes after ours and drops what no zone allows, whatever ours accepted. Accepts for packets that
  * carry our mark stand first in its two chains: our table has judged these packets, by policy or as those of known
  * hosts. firewalld makes its table anew at each reload; the accepts are then put back. Writes only what differs.
+ * @param close those of ours that are not wanted go: false while it is not known yet what is
  */
 export async function ensureFirewalld(
   rules: Rules,
   openings: Readonly<Partial<Record<Family, readonly HostOpening[]>>>,
+  close: boolean,
 ): Promise<FirewalldState> {
   const input = ([4, 6] as const).flatMap((family) =>
     (openings[family] ?? []).map(({ nft }) => `meta nfproto ${PROTOCOLS[family]} ${nft}`),
   );
   const forward = ['iifname "cali*"', 'oifname "cali*"'];
   try {
-    await ensureChain(rules, INPUT, input);
-    await ensureChain(rules, FORWARD, forward);
+    await ensureChain(rules, INPUT, { wanted: input, close });
+    await ensureChain(rules, FORWARD, { wanted: forward, close });
     return 'kept';
   } catch (error) {
     if (isFault(error) && error.reason === 'no-firewalld') return 'absent';
@@ -53,12 +55,16 @@ interface OwnRule {
   readonly handle: number;
 }
 
-async function ensureChain(rules: Rules, chain: string, wanted: readonly string[]): Promise<void> {
+async function ensureChain(
+  rules: Rules,
+  chain: string,
+  { wanted, close }: { readonly wanted: readonly string[]; readonly close: boolean },
+): Promise<void> {
   const present = ownRules(await listed(rules, chain));
   const texts = new Set(present.map(({ text }) => text));
   const commands = [
     ...present
-      .filter(({ text }) => !wanted.map(plain).includes(text))
+      .filter(({ text }) => close && !wanted.map(plain).includes(text))
       .map(({ handle }) => `delete rule ${TABLE} ${chain} handle ${handle}`),
     ...wanted
       .filter((match) => !texts.has(plain(match)))

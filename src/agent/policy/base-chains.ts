@@ -7,6 +7,7 @@ import {
   FROM_WORKLOAD,
   LINKS,
   nodeSet,
+  ON_LINK,
   senderSet,
   TO_HOST,
   TO_WORKLOAD,
@@ -29,7 +30,10 @@ const hook = (type: string, at: string, priority: string): string =>
  * forbids is ended by `FlowCutter`. Sources are checked before connection tracking, so a forged packet leaves
  * no entry behind. What an endpoint claims by ARP or neighbour discovery is believed for its own link
  * only, on which it is alone; but each ARP sender takes one of the places that all neighbours of the host
- * share. A neighbour advertisement takes none: it only changes an entry that is there.
+ * share. A neighbour advertisement takes none: it only changes an entry that is there. Other packets from a
+ * link-local address do, and a container can have any number of these: the one that follows from its MAC, which
+ * kernels give themselves, is free; from others (`--link-local-ip`, privacy extensions) come as few packets as neighbour
+ * discovery needs, so that what they leave until it is collected a minute later is far from filling the table.
  */
 const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   [LAYOUT_CHAIN]: { rules: [] },
@@ -50,8 +54,9 @@ const BASE_CHAINS: Readonly<Record<string, Chain>> = {
   },
   'wl-on-link': {
     rules: [
-      // A link-local source cannot leave its link; the gateway's neighbour discovery needs it.
-      'ip6 saddr fe80::/10 accept',
+      `ip6 saddr fe80::/10 icmpv6 type { nd-neighbor-advert, mld-listener-report, mld-listener-done, mld2-listener-report } accept`,
+      `ip6 saddr fe80::/10 update @${ON_LINK} { iifname limit rate 4/second burst 16 packets } accept`,
+      'ip6 saddr fe80::/10 counter drop comment "too much from link-local addresses"',
       'ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"',
       'ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"',
     ],

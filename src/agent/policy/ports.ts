@@ -18,6 +18,8 @@ export interface SetShape extends InTable {
   readonly type: string;
   /** Elements are networks; changed only as a whole, by `replaceElements`. */
   readonly interval?: boolean;
+  /** Rules themselves add elements, which go when they were not needed for a minute. */
+  readonly dynamic?: boolean;
   readonly comment?: string;
 }
 

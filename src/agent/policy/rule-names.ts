@@ -76,6 +76,8 @@ export function senderSet(of: Family | 'arp', macKnown: boolean): string {
 /** Interfaces with their own MACs, and those whose MAC is not known. */
 export const LINKS = 'links';
 export const ANY_MAC = 'any-mac';
+/** How often each interface used link-local addresses other than its own. */
+export const ON_LINK = 'on-link';
 /** The set of all hosts' addresses. */
 export function nodeSet(family: Family): string {
   return `nodes${family}`;

@@ -1,6 +1,6 @@
-import { families, type Address } from '../../model/index.js';
+import { Address, families } from '../../model/index.js';
 import type { RuleSink } from './ports.js';
-import { ANY_MAC, LINKS, senderSet } from './rule-names.js';
+import { ANY_MAC, LINKS, ON_LINK, senderSet } from './rule-names.js';
 
 interface Member {
   readonly interfaceName: string;
@@ -71,8 +71,22 @@ function eachElement(local: Member, others: Iterable<Member>, visit: Visit): voi
 }
 
 function visitLink({ interfaceName, mac }: Member, visit: Visit): void {
-  if (mac === '') visit(ANY_MAC, `"${interfaceName}"`);
-  else visit(LINKS, `"${interfaceName}" . ${mac}`);
+  if (mac === '') return visit(ANY_MAC, `"${interfaceName}"`);
+  visit(LINKS, `"${interfaceName}" . ${mac}`);
+  const own = linkLocal(mac);
+  if (own !== undefined) visit(senderSet(6, true), `"${interfaceName}" . ${mac} . ${own}`);
+}
+
+/** The address of the link that kernels form from a MAC (RFC 4291, appendix A). */
+function linkLocal(mac: string): Address | undefined {
+  const [first = 0, second = 0, third = 0, ...rest] = mac
+    .split(':')
+    .map((text) => parseInt(text, 16));
+  if (rest.length !== 3 || rest.some(Number.isNaN)) return undefined;
+  const zeros = [0, 0, 0, 0, 0, 0];
+  return Address.fromBytes(
+    Uint8Array.from([0xfe, 0x80, ...zeros, first ^ 2, second, third, 0xff, 0xfe, ...rest]),
+  );
 }
 
 function visitAddress({ interfaceName, mac }: Member, address: Address, visit: Visit): void {
@@ -86,6 +100,7 @@ function visitAddress({ interfaceName, mac }: Member, address: Address, visit: V
 export function putSourceSets(sink: RuleSink): void {
   sink.putSet(LINKS, { kind: 'set', type: 'ifname . ether_addr' });
   sink.putSet(ANY_MAC, { kind: 'set', type: 'ifname' });
+  sink.putSet(ON_LINK, { kind: 'set', type: 'ifname', dynamic: true });
   for (const known of [true, false]) {
     const first = known ? 'ifname . ether_addr' : 'ifname';
     for (const family of families) {

@@ -2,6 +2,7 @@ import {
   families,
   tunnels,
   type Address,
+  type BgpListener,
   type Cidr,
   type Family,
   type TunnelKind,
@@ -21,8 +22,8 @@ export interface TunnelRules {
   readonly port: number;
   /** This host's own tunnel addresses. */
   readonly addresses: Readonly<Partial<Record<TunnelKind, Address>>>;
-  /** Where this host's BIRD listens; absent when it speaks to nobody. */
-  readonly bgpPort?: number;
+  /** Where this host's BIRD listens; none when it speaks to nobody. */
+  readonly listeners?: readonly BgpListener[];
   /** Networks of hosts outside the cluster whose packets are taken as well. */
   readonly outsiders?: readonly Cidr[];
 }
@@ -63,13 +64,12 @@ export function renderTunnels(given: TunnelRules): TunnelContent {
     `${match} ${PROTOCOL[family]} counter drop comment "${what} from an unknown host"`,
   ]);
   // From others BGP is not refused here: the operator's own routers may dial, past a firewall that lets them.
-  const spoken =
-    given.bgpPort === undefined
-      ? []
-      : families.map(
-          (family) =>
-            `tcp dport ${given.bgpPort} ${ip(family)} saddr @${hostSet(family)} meta mark set meta mark | 0x10000 accept`,
-        );
+  const spoken = (given.listeners ?? []).flatMap(({ protocol, port: listens }) =>
+    families.map(
+      (family) =>
+        `${protocol} dport ${listens} ${ip(family)} saddr @${hostSet(family)} meta mark set meta mark | 0x10000 accept`,
+    ),
+  );
   const untracked = (side: 'saddr' | 'daddr'): string[] =>
     vxlan.flatMap((family) =>
       peers(family, outsiders).map(
@@ -123,18 +123,19 @@ export interface Opening {
   readonly nft: string;
 }
 
-/** For tunnels in use, and for BGP where a port is given. */
+/** For tunnels in use, and for a BGP speaker that listens there. */
 export function tunnelOpenings(
   inUse: ReadonlySet<TunnelKind>,
-  port: number,
-  bgpPort?: number,
+  vxlanPort: number,
+  listeners: readonly BgpListener[] = [],
 ): Readonly<Record<Family, readonly Opening[]>> {
-  const vxlan = { match: ['-p', 'udp', '--dport', String(port)], nft: `udp dport ${port}` };
+  const opening = ({ protocol, port }: BgpListener): Opening => ({
+    match: ['-p', protocol, '--dport', String(port)],
+    nft: `${protocol} dport ${port}`,
+  });
+  const vxlan = opening({ protocol: 'udp', port: vxlanPort });
   const ipip = { match: ['-p', '4'], nft: 'meta l4proto 4' };
-  const bgp =
-    bgpPort === undefined
-      ? []
-      : [{ match: ['-p', 'tcp', '--dport', String(bgpPort)], nft: `tcp dport ${bgpPort}` }];
+  const bgp = listeners.map(opening);
   return {
     4: [...(inUse.has('vxlan4') ? [vxlan] : []), ...(inUse.has('ipip') ? [ipip] : []), ...bgp],
     6: [...(inUse.has('vxlan6') ? [vxlan] : []), ...bgp],

@@ -82,17 +82,52 @@ t.test('an INPUT chain that may drop gets one accept per opening, first', async 
     { match: ['-p', '4'], nft: 'meta l4proto 4' },
   ];
   const open = fakeIptables({ 'iptables -S INPUT': { status: 0, stdout: '-P INPUT ACCEPT\n' } });
-  t.equal(await ensureInputAccepts(4, openings, undefined, open.run), 'not-needed');
+  t.equal(
+    await ensureInputAccepts(4, { openings, close: true }, undefined, open.run),
+    'not-needed',
+  );
   const shut = fakeIptables({
     'iptables -S INPUT': { status: 0, stdout: '-P INPUT DROP\n-A INPUT -p tcp -j ACCEPT\n' },
     'iptables -C': { status: 1 },
   });
-  t.equal(await ensureInputAccepts(4, openings, undefined, shut.run), 'kept');
+  t.equal(await ensureInputAccepts(4, { openings, close: true }, undefined, shut.run), 'kept');
   const rule = '-m mark --mark 0x10000/0x10000 -m comment --comment calico-libnetwork -j ACCEPT';
   t.same(
     shut.calls.filter((call) => call.includes(' -I ')),
     [`iptables -I INPUT 1 -p udp --dport 4789 ${rule}`, `iptables -I INPUT 1 -p 4 ${rule}`],
   );
   const none: Run = (_, args, options) => exec('no-such-iptables', args, options);
-  t.equal(await ensureInputAccepts(4, openings, undefined, none), 'no-iptables');
+  t.equal(await ensureInputAccepts(4, { openings, close: true }, undefined, none), 'no-iptables');
+});
+
+t.test('accepts of ours for what is no longer wanted go out of INPUT', async (t) => {
+  const ours = '-m mark --mark 0x10000/0x10000 -m comment --comment calico-libnetwork -j ACCEPT';
+  const rules = [
+    `-p udp -m udp --dport 4789 ${ours}`,
+    `-p tcp -m tcp --dport 179 ${ours}`,
+    `-p ipencap ${ours}`,
+    '-p tcp -m tcp --dport 22 -m comment --comment theirs -j ACCEPT',
+  ];
+  const listed = ['-P INPUT DROP', ...rules.map((rule) => `-A INPUT ${rule}`), ''].join('\n');
+  const deleted = async (
+    openings: readonly { match: string[]; nft: string }[],
+    close: boolean,
+  ): Promise<string[]> => {
+    const { run, calls } = fakeIptables({ 'iptables -S INPUT': { status: 0, stdout: listed } });
+    await ensureInputAccepts(4, { openings, close }, undefined, run);
+    return calls.filter((call) => call.includes(' -D '));
+  };
+  const bgp = { match: ['-p', 'tcp', '--dport', '1790'], nft: 'tcp dport 1790' };
+  const ipip = { match: ['-p', '4'], nft: 'meta l4proto 4' };
+  t.same(await deleted([bgp, ipip], true), [
+    `iptables -D INPUT ${rules[0]}`,
+    `iptables -D INPUT ${rules[1]}`,
+  ]);
+  t.equal((await deleted([], true)).length, 3);
+  t.same(await deleted([], false), [], 'not before it is known what is wanted');
+  const { run } = fakeIptables({
+    'iptables -S INPUT': { status: 0, stdout: listed },
+    'iptables -D': { status: 4, stderr: 'another app holds the lock\n' },
+  });
+  await t.rejects(ensureInputAccepts(4, { openings: [], close: true }, undefined, run), /lock/);
 });

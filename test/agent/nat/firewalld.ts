@@ -27,14 +27,14 @@ function fakeTable(chains: Record<string, readonly Kept[]> | undefined, refusal?
 const openings = { 4: [{ match: [], nft: 'udp dport 4789' }] };
 
 t.test('no firewalld', async (t) => {
-  t.equal(await ensureFirewalld(fakeTable(undefined), openings), 'absent');
+  t.equal(await ensureFirewalld(fakeTable(undefined), openings, true), 'absent');
 });
 
 t.test('what is missing is put first, what is of before goes', async (t) => {
   const stale = { comment: 'calico-libnetwork: meta nfproto ipv4 udp dport 8472', handle: 7 };
   const foreign = { comment: 'theirs', handle: 8 };
   const table = fakeTable({ filter_INPUT: [stale, foreign], filter_FORWARD: [] });
-  t.equal(await ensureFirewalld(table, openings), 'kept');
+  t.equal(await ensureFirewalld(table, openings, true), 'kept');
   const mark = 'meta mark & 0x10000 == 0x10000 accept comment';
   t.same(table.applied, [
     'delete rule inet firewalld filter_INPUT handle 7',
@@ -44,6 +44,13 @@ t.test('what is missing is put first, what is of before goes', async (t) => {
   ]);
 });
 
+t.test('nothing is closed while it is not known what is wanted', async (t) => {
+  const old = { comment: 'calico-libnetwork: meta nfproto ipv4 udp dport 8472', handle: 7 };
+  const table = fakeTable({ filter_INPUT: [old], filter_FORWARD: [] });
+  t.equal(await ensureFirewalld(table, {}, false), 'kept');
+  t.notMatch(table.applied.join(), 'delete');
+});
+
 t.test('what is there is left', async (t) => {
   const own = (texts: readonly string[]): Kept[] =>
     texts.map((text, handle) => ({ comment: `calico-libnetwork: ${text}`, handle }));
@@ -51,12 +58,12 @@ t.test('what is there is left', async (t) => {
     filter_INPUT: own(['meta nfproto ipv4 udp dport 4789']),
     filter_FORWARD: own(['iifname cali*', 'oifname cali*']),
   });
-  t.equal(await ensureFirewalld(table, openings), 'kept');
+  t.equal(await ensureFirewalld(table, openings, true), 'kept');
   t.same(table.applied, []);
 });
 
 t.test('a table that belongs to firewalld alone is told', async (t) => {
   const table = fakeTable({}, 'Error: Could not process rule: Operation not permitted');
-  t.equal(await ensureFirewalld(table, openings), 'closed');
-  await t.rejects(ensureFirewalld(fakeTable({}, 'syntax error'), openings), /syntax/);
+  t.equal(await ensureFirewalld(table, openings, true), 'closed');
+  await t.rejects(ensureFirewalld(fakeTable({}, 'syntax error'), openings, true), /syntax/);
 });

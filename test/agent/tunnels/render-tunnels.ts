@@ -50,11 +50,12 @@ t.test('and from networks of hosts outside the cluster', async (t) => {
 
 t.test('BGP of known hosts is marked, of others left alone', async (t) => {
   const { chains } = renderTunnels({
-    ...{ inUse: new Set<TunnelKind>(), port: 4789, addresses: {}, bgpPort: 179 },
+    ...{ inUse: new Set<TunnelKind>(), port: 4789, addresses: {} },
+    listeners: [{ protocol: 'tcp', port: 1790 }],
   });
   t.same(chains.find(({ name }) => name === 'bgp-in')?.rules, [
-    'tcp dport 179 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
-    'tcp dport 179 ip6 saddr @hosts6 meta mark set meta mark | 0x10000 accept',
+    'tcp dport 1790 ip saddr @hosts4 meta mark set meta mark | 0x10000 accept',
+    'tcp dport 1790 ip6 saddr @hosts6 meta mark set meta mark | 0x10000 accept',
   ]);
 });
 
@@ -66,7 +67,10 @@ t.test('the host’s own firewall is asked to let in what is in use', async (t) 
     ],
     6: [],
   });
-  t.match(tunnelOpenings(new Set(), 4789, 179)[6], [{ match: ['-p', 'tcp', '--dport', '179'] }]);
+  const bfd = { protocol: 'udp', port: 4784 } as const;
+  t.same(tunnelOpenings(new Set(), 4789, [bfd])[6], [
+    { match: ['-p', 'udp', '--dport', '4784'], nft: 'udp dport 4784' },
+  ]);
 });
 
 t.test('what the host sends into a tunnel has its address there', async (t) => {

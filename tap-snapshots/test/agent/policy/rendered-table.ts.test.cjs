@@ -29,6 +29,12 @@ table inet calico-libnetwork {
   set any-mac {
     type ifname
   }
+  set on-link {
+    type ifname
+    size 65535
+    flags dynamic,timeout
+    timeout 1m
+  }
   set from4 {
     type ifname . ether_addr . ipv4_addr
   }
@@ -91,7 +97,9 @@ table inet calico-libnetwork {
     counter drop comment "source address not of this endpoint"
   }
   chain wl-on-link {
-    ip6 saddr fe80::/10 accept
+    ip6 saddr fe80::/10 icmpv6 type { nd-neighbor-advert, mld-listener-report, mld-listener-done, mld2-listener-report } accept
+    ip6 saddr fe80::/10 update @on-link { iifname limit rate 4/second burst 16 packets } accept
+    ip6 saddr fe80::/10 counter drop comment "too much from link-local addresses"
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
   }
@@ -450,6 +458,12 @@ table inet calico-libnetwork {
   set any-mac {
     type ifname
   }
+  set on-link {
+    type ifname
+    size 65535
+    flags dynamic,timeout
+    timeout 1m
+  }
   set from4 {
     type ifname . ether_addr . ipv4_addr
   }
@@ -565,7 +579,9 @@ table inet calico-libnetwork {
     counter drop comment "source address not of this endpoint"
   }
   chain wl-on-link {
-    ip6 saddr fe80::/10 accept
+    ip6 saddr fe80::/10 icmpv6 type { nd-neighbor-advert, mld-listener-report, mld-listener-done, mld2-listener-report } accept
+    ip6 saddr fe80::/10 update @on-link { iifname limit rate 4/second burst 16 packets } accept
+    ip6 saddr fe80::/10 counter drop comment "too much from link-local addresses"
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
   }
@@ -821,7 +837,7 @@ add element inet calico-libnetwork nodes6 { 2001:db8::1 }
 add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
 add element inet calico-libnetwork any-mac { "calic", "calib" }
 add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
-add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
+add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fe80::ff:fe00:a, "calia" . 02:00:00:00:00:0a . fd00:20::1 }
 add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
 add element inet calico-libnetwork own4 { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
 add element inet calico-libnetwork own6 { "calib" . fd00:20::1 }
@@ -865,6 +881,12 @@ table inet calico-libnetwork {
   }
   set any-mac {
     type ifname
+  }
+  set on-link {
+    type ifname
+    size 65535
+    flags dynamic,timeout
+    timeout 1m
   }
   set from4 {
     type ifname . ether_addr . ipv4_addr
@@ -981,7 +1003,9 @@ table inet calico-libnetwork {
     counter drop comment "source address not of this endpoint"
   }
   chain wl-on-link {
-    ip6 saddr fe80::/10 accept
+    ip6 saddr fe80::/10 icmpv6 type { nd-neighbor-advert, mld-listener-report, mld-listener-done, mld2-listener-report } accept
+    ip6 saddr fe80::/10 update @on-link { iifname limit rate 4/second burst 16 packets } accept
+    ip6 saddr fe80::/10 counter drop comment "too much from link-local addresses"
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept comment "duplicate address detection"
     ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "DHCP discovery"
   }
@@ -1229,7 +1253,7 @@ add element inet calico-libnetwork to-wl { "calia" : goto tl-1, "calic" : goto t
 add element inet calico-libnetwork links { "calia" . 02:00:00:00:00:0a }
 add element inet calico-libnetwork any-mac { "calic", "calib" }
 add element inet calico-libnetwork from4 { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
-add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fd00:20::1 }
+add element inet calico-libnetwork from6 { "calia" . 02:00:00:00:00:0a . fe80::ff:fe00:a, "calia" . 02:00:00:00:00:0a . fd00:20::1 }
 add element arp calico-libnetwork from-arp { "calia" . 02:00:00:00:00:0a . 10.20.0.1, "calia" . 02:00:00:00:00:0a . 10.30.0.1 }
 add element inet calico-libnetwork own4 { "calic" . 10.20.0.3, "calib" . 10.30.0.1, "calib" . 10.20.0.1 }
 add element inet calico-libnetwork own6 { "calib" . fd00:20::1 }
