@@ -36,7 +36,7 @@ export class ClusterRoutes {
   /** Host → destinations that lead to it. */
   readonly #byNode = new Map<string, Set<string>>();
   readonly #holders = new Map<string, string>();
-  readonly #endpoints = new Map<string, { readonly addresses: readonly Address[] }>();
+  readonly #endpoints = new Map<string, readonly Address[]>();
   readonly #destinations = new Map<string, Cidr>();
   #pools: readonly IpPool[] = [];
   #plainRoutes = false;
@@ -106,10 +106,10 @@ export class ClusterRoutes {
     endpoint: { readonly node: string; readonly addresses: readonly Address[] } | undefined,
     rank: bigint,
   ): void {
-    for (const address of this.#endpoints.get(key)?.addresses ?? []) this.#unclaim(address, key);
+    for (const address of this.#endpoints.get(key) ?? []) this.#unclaim(address, key);
     this.#endpoints.delete(key);
     if (endpoint === undefined) return;
-    this.#endpoints.set(key, { addresses: endpoint.addresses });
+    this.#endpoints.set(key, endpoint.addresses);
     for (const address of endpoint.addresses) this.#claim(address, key, endpoint.node, rank);
   }
 
