@@ -193,11 +193,23 @@ export class ClusterRoutes {
   }
 
   #claim(address: Address, source: string, node: string, rank: bigint): void {
-    if (this.#claims.add(address, source, node, rank)) this.#mark(Cidr.host(address));
+    if (this.#claims.add(address, source, node, rank)) this.#markHost(address);
   }
 
   #unclaim(address: Address, source: string): void {
-    if (this.#claims.remove(address, source)) this.#mark(Cidr.host(address));
+    if (this.#claims.remove(address, source)) this.#markHost(address);
+  }
+
+  /**
+   * Most addresses of a cluster lie in blocks of their hosts, which serve them: nothing has to be decided for those.
+   * When such a block changes, so does what is inside.
+   */
+  #markHost(address: Address): void {
+    const destination = Cidr.host(address);
+    const key = String(destination);
+    const settled = !this.#holders.has(key) && !this.#dirty.has(key);
+    if (settled && this.#holderOf(key, destination) === undefined) return;
+    this.#mark(destination);
   }
 
   #mark(destination: Cidr): void {
