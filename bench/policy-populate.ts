@@ -4,8 +4,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isFault, silentLog } from '../src/base/index.js';
 import { createEtcdStore } from '../src/datastore/etcd/index.js';
-import { resourceKey, type Write } from '../src/datastore/index.js';
-import { Address, workloadEndpointName, type WorkloadEndpoint } from '../src/model/index.js';
+import { affinityKey, resourceKey, type Write } from '../src/datastore/index.js';
+import { Address, Cidr, workloadEndpointName, type WorkloadEndpoint } from '../src/model/index.js';
 import { encodeProfile, encodeWorkloadEndpoint } from '../src/model/v3/index.js';
 import { profile } from '../test/fixtures/agent-facts.js';
 import { poolText } from '../test/fixtures/stored-objects.js';
@@ -17,6 +17,7 @@ const identity = { uid: 'uid', createdAt: new Date(0) };
 /** etcd takes 128 in one transaction. */
 const AT_ONCE = 100;
 const REMOTE_NODES = 50;
+const remoteNode = (at: number): string => `remote${at % REMOTE_NODES}`;
 
 function workload(name: string, on: string, address: string, labels: object): Write {
   const full: WorkloadEndpoint = {
@@ -50,6 +51,7 @@ function* everything(): Generator<Write> {
   yield { key: resourceKey('profiles', 'open'), value: encodeProfile(open, identity) };
   yield { key: resourceKey('ippools', 'all'), value: poolText('all', '10.0.0.0/8', {}) };
   for (let at = 0; at < policies; at += 1) yield policy(at);
+  yield* hosts();
   const address = (second: number, at: number): string =>
     `10.${second + (at >> 16)}.${(at >> 8) & 255}.${at & 255}`;
   for (let at = 0; at < locals; at += 1) {
@@ -58,7 +60,27 @@ function* everything(): Generator<Write> {
   }
   for (let at = 0; at < remotes; at += 1) {
     const labels = { role: `role${at % ROLES}` };
-    yield workload(`far${at}`, `remote${at % REMOTE_NODES}`, address(30, at), labels);
+    yield workload(`far${at}`, remoteNode(at >> 6), address(30, at), labels);
+  }
+}
+
+/** Endpoints of a block are on the host that has it, as those that a Calico gives addresses to are. */
+function* hosts(): Generator<Write> {
+  for (let at = 0; at < REMOTE_NODES; at += 1) {
+    const name = remoteNode(at);
+    const metadata = { name, uid: `uid-${name}`, creationTimestamp: '2026-08-01T10:00:00Z' };
+    const spec = { bgp: { ipv4Address: `198.51.100.${at + 1}/24` } };
+    const value = { kind: 'Node', apiVersion: 'projectcalico.org/v3', metadata, spec };
+    yield { key: resourceKey('nodes', name), value: JSON.stringify(value) };
+  }
+  const confirmed = JSON.stringify({ state: 'confirmed', deleted: 'false' });
+  const block = (second: number, at: number): Cidr =>
+    Cidr.parse(`10.${second + (at >> 10)}.${(at >> 2) & 255}.${(at & 3) << 6}/26`);
+  for (let at = 0; at << 6 < locals; at += 1) {
+    yield { key: affinityKey(node, block(20, at)), value: confirmed };
+  }
+  for (let at = 0; at << 6 < remotes; at += 1) {
+    yield { key: affinityKey(remoteNode(at), block(30, at)), value: confirmed };
   }
 }
 

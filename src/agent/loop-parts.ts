@@ -17,6 +17,8 @@ export interface Progress {
   forceForward: boolean;
   /** Of the policy, when connections were last held against it. */
   cutRevision: number;
+  /** Monotonic milliseconds at which settings of all interfaces were last seen to be right. */
+  settingsCompared: number;
   /** Endpoints of this host that only the store knew. */
   readonly adopted: Set<string>;
   /** Settles when `complete` is set. */
@@ -38,6 +40,7 @@ export function newProgress(): Progress {
       host: undefined,
       forceForward: true,
       cutRevision: 0,
+      settingsCompared: -Infinity,
       adopted: new Set<string>(),
     },
     ...{ completed, resolveCompleted, listening, resolveListening },
@@ -46,6 +49,12 @@ export function newProgress(): Progress {
 
 /** Chains without endpoints stay this long: the next container of the network wants them again. */
 const IDLE_CHAINS_MS = 60_000;
+
+/**
+ * Interfaces' settings are some ten files each: several looks at the kernel that come together, as at a start, take
+ * one of them along. The periodic look is rarer than this.
+ */
+const SETTINGS_EVERY_MS = 30_000;
 
 interface Context {
   readonly wiring: Wiring;
@@ -138,7 +147,12 @@ async function applyHost({ wiring, options, progress }: Context): Promise<void> 
 }
 
 async function applyCompare({ wiring, options, progress, mark }: Context): Promise<void> {
-  await wiring.routes.compare(progress.complete);
+  const { clock } = wiring;
+  const { compareEveryMs = SETTINGS_EVERY_MS } = options.settings;
+  const pause = Math.min(SETTINGS_EVERY_MS, compareEveryMs / 2);
+  const settings = clock.monotonic() - progress.settingsCompared >= pause;
+  await wiring.routes.compare(progress.complete, settings);
+  if (settings) progress.settingsCompared = clock.monotonic();
   if (progress.complete) {
     wiring.tunnels.doubt();
     await applyTunnels({ wiring, options, progress, mark });

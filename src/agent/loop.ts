@@ -65,7 +65,9 @@ export class Loop<Name extends string> {
     const progress = this.#parts.get(name);
     if (progress === undefined || this.#options.signal.aborted) return;
     const due = this.#options.clock.monotonic() + progress.part.settleMs;
-    progress.due = progress.dirty ? Math.min(progress.due, due) : due;
+    // Its timer runs: a snapshot marks a hundred thousand times.
+    if (progress.dirty && progress.due <= due) return;
+    progress.due = due;
     progress.dirty = true;
     this.#schedule();
   }

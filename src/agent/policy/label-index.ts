@@ -15,9 +15,14 @@ export interface Rematch {
   readonly after: ReadonlySet<string>;
 }
 
-interface Item {
+/** Items with the same labels and profiles: the same selectors match all of them. */
+interface Group {
+  readonly text: string;
   readonly labelled: Labelled;
-  readonly labels: Labels;
+  readonly keys: Set<string>;
+  /** With those that the profiles give. */
+  labels: Labels;
+  terms: readonly string[];
   matched: ReadonlySet<string>;
 }
 
@@ -26,22 +31,23 @@ const NONE: ReadonlySet<string> = new Set();
 const ANY = '';
 
 /**
- * Which selectors match which items. Work per change is in the number of selectors that the item's
- * labels could touch, and per new selector in the number of items with the label and value that it
- * asks for: never in the number of all.
+ * Which selectors match which items. Items that are alike are looked at as one: a hundred thousand endpoints of a
+ * hundred applications are a hundred. Work per change is in the number of selectors that the item's labels could
+ * touch, and per new selector in the number of groups with the label and value that it asks for: never in the number
+ * of all.
  */
 export class LabelIndex {
-  readonly #items = new Map<string, Item>();
-  readonly #itemsByTerm = new Map<string, Set<string>>();
-  readonly #itemsByProfile = new Map<string, Set<string>>();
+  readonly #groups = new Map<string, Group>();
+  readonly #groupOf = new Map<string, Group>();
+  readonly #groupsByTerm = new Map<string, Set<Group>>();
+  readonly #groupsByProfile = new Map<string, Set<Group>>();
   readonly #profileLabels = new Map<string, Labels>();
   readonly #selectors = new Map<string, Selector>();
   readonly #selectorsByTerm = new Map<string, Set<string>>();
   readonly #matches = new SharedValues<ReadonlySet<string>>();
-  readonly #labels = new SharedValues<Labels>();
 
   get itemCount(): number {
-    return this.#items.size;
+    return this.#groupOf.size;
   }
 
   get selectorCount(): number {
@@ -50,10 +56,20 @@ export class LabelIndex {
 
   /** An item appeared, changed, or (undefined) went. */
   setItem(key: string, labelled: Labelled | undefined): Rematch {
-    const known = this.#items.get(key);
-    if (known !== undefined) unlist(this.#itemsByProfile, known.labelled.profiles, key);
-    if (labelled !== undefined) list(this.#itemsByProfile, labelled.profiles, key);
-    return this.#update(key, known, labelled);
+    const known = this.#groupOf.get(key);
+    const next = labelled && this.#group(labelled);
+    const change = { key, before: known?.matched ?? NONE, after: next?.matched ?? NONE };
+    if (known === next) return change;
+    if (next === undefined) this.#groupOf.delete(key);
+    else this.#groupOf.set(key, next);
+    next?.keys.add(key);
+    if (known?.keys.delete(key) === true && known.keys.size === 0) this.#forget(known);
+    return change;
+  }
+
+  /** What the item has of its own: one object for all that have the same. */
+  labelled(key: string): Labelled | undefined {
+    return this.#groupOf.get(key)?.labelled;
   }
 
   /** The labels that a profile gives its items; undefined when there is no such profile. */
@@ -62,9 +78,11 @@ export class LabelIndex {
     if (labels === undefined) this.#profileLabels.delete(profile);
     else this.#profileLabels.set(profile, labels);
     const rematches: Rematch[] = [];
-    for (const key of this.#itemsByProfile.get(profile) ?? []) {
-      const known = this.#items.get(key);
-      if (known !== undefined) rematches.push(this.#update(key, known, known.labelled));
+    for (const group of this.#groupsByProfile.get(profile) ?? []) {
+      const before = group.matched;
+      unlist(this.#groupsByTerm, group.terms, group);
+      this.#match(group);
+      for (const key of group.keys) rematches.push({ key, before, after: group.matched });
     }
     return rematches;
   }
@@ -75,13 +93,12 @@ export class LabelIndex {
     list(this.#selectorsByTerm, termsOfSelector(selector.root), id);
     const matched: string[] = [];
     const more = new Map<ReadonlySet<string>, ReadonlySet<string>>();
-    for (const key of this.#candidates(selector)) {
-      const item = this.#items.get(key);
-      if (item === undefined || !selector.evaluate(item.labels)) continue;
-      const next = more.get(item.matched) ?? this.#share(new Set(item.matched).add(id));
-      more.set(item.matched, next);
-      item.matched = next;
-      matched.push(key);
+    for (const group of this.#candidates(selector)) {
+      if (!selector.evaluate(group.labels)) continue;
+      const next = more.get(group.matched) ?? this.#share(new Set(group.matched).add(id));
+      more.set(group.matched, next);
+      group.matched = next;
+      for (const key of group.keys) matched.push(key);
     }
     return matched;
   }
@@ -94,24 +111,23 @@ export class LabelIndex {
     unlist(this.#selectorsByTerm, termsOfSelector(selector.root), id);
     const matched: string[] = [];
     const less = new Map<ReadonlySet<string>, ReadonlySet<string>>();
-    for (const key of this.#candidates(selector)) {
-      const item = this.#items.get(key);
-      if (item?.matched.has(id) !== true) continue;
-      const next = less.get(item.matched) ?? this.#without(item.matched, id);
-      less.set(item.matched, next);
-      item.matched = next;
-      matched.push(key);
+    for (const group of this.#candidates(selector)) {
+      if (!group.matched.has(id)) continue;
+      const next = less.get(group.matched) ?? this.#without(group.matched, id);
+      less.set(group.matched, next);
+      group.matched = next;
+      for (const key of group.keys) matched.push(key);
     }
     return matched;
   }
 
   keys(): Iterable<string> {
-    return this.#items.keys();
+    return this.#groupOf.keys();
   }
 
   /** Selectors that match an item now: the same object for all items that the same ones match. */
   matchedBy(key: string): ReadonlySet<string> {
-    return this.#items.get(key)?.matched ?? NONE;
+    return this.#groupOf.get(key)?.matched ?? NONE;
   }
 
   #share(matched: ReadonlySet<string>): ReadonlySet<string> {
@@ -125,26 +141,40 @@ export class LabelIndex {
     return this.#share(left);
   }
 
-  #candidates(selector: Selector): Iterable<string> {
+  #candidates(selector: Selector): Iterable<Group> {
     const terms = termsOfSelector(selector.root);
-    if (terms.includes(ANY)) return this.#items.keys();
-    // An item has one value of a label, so no two terms of one selector list it.
-    return terms.flatMap((term) => [...(this.#itemsByTerm.get(term) ?? [])]);
+    if (terms.includes(ANY)) return this.#groups.values();
+    // A group has one value of a label, so no two terms of one selector list it.
+    return terms.flatMap((term) => [...(this.#groupsByTerm.get(term) ?? [])]);
   }
 
-  #update(key: string, known: Item | undefined, labelled: Labelled | undefined): Rematch {
-    const before = known?.matched ?? NONE;
-    if (known !== undefined) unlist(this.#itemsByTerm, termsOfLabels(known.labels), key);
-    if (labelled === undefined) {
-      this.#items.delete(key);
-      return { key, before, after: NONE };
-    }
-    const labels = this.#effectiveLabels(labelled);
-    const terms = termsOfLabels(labels);
-    list(this.#itemsByTerm, terms, key);
-    const after = this.#matching(labels, terms);
-    this.#items.set(key, { labelled, labels, matched: after });
-    return { key, before, after };
+  #group(labelled: Labelled): Group {
+    const { labels, profiles } = labelled;
+    const text = JSON.stringify([labels, profiles]);
+    const known = this.#groups.get(text);
+    if (known !== undefined) return known;
+    const group: Group = {
+      ...{ text, labelled: { labels, profiles }, keys: new Set<string>() },
+      ...{ labels, terms: [], matched: NONE },
+    };
+    this.#groups.set(text, group);
+    list(this.#groupsByProfile, profiles, group);
+    this.#match(group);
+    return group;
+  }
+
+  #forget(group: Group): void {
+    this.#groups.delete(group.text);
+    unlist(this.#groupsByProfile, group.labelled.profiles, group);
+    unlist(this.#groupsByTerm, group.terms, group);
+  }
+
+  /** Finds its labels, and what selects it, anew. */
+  #match(group: Group): void {
+    group.labels = this.#effectiveLabels(group.labelled);
+    group.terms = termsOfLabels(group.labels);
+    list(this.#groupsByTerm, group.terms, group);
+    group.matched = this.#matching(group.labels, group.terms);
   }
 
   #effectiveLabels({ labels: own, profiles }: Labelled): Labels {
@@ -155,7 +185,7 @@ export class LabelIndex {
         labels[label] ??= value;
       }
     }
-    return labels === undefined ? own : this.#labels.share(JSON.stringify(labels), labels);
+    return labels ?? own;
   }
 
   #matching(labels: Labels, terms: readonly string[]): ReadonlySet<string> {
@@ -174,26 +204,26 @@ function termsOfLabels(labels: Labels): string[] {
   return Object.entries(labels).flatMap(([label, value]) => [label, `${label}\0${value}`]);
 }
 
-/** Every item that the selector matches has one of these terms. */
+/** Every group that the selector matches has one of these terms. */
 function termsOfSelector(root: SelectorNode): readonly string[] {
   const required = requiredLabel(root);
   if (required === undefined) return [ANY];
   return required.values?.map((value) => `${required.label}\0${value}`) ?? [required.label];
 }
 
-function list(index: Map<string, Set<string>>, terms: readonly string[], key: string): void {
+function list<T>(index: Map<string, Set<T>>, terms: readonly string[], one: T): void {
   for (const term of terms) {
-    const keys = index.get(term);
-    if (keys === undefined) index.set(term, new Set([key]));
-    else keys.add(key);
+    const all = index.get(term);
+    if (all === undefined) index.set(term, new Set([one]));
+    else all.add(one);
   }
 }
 
-function unlist(index: Map<string, Set<string>>, terms: readonly string[], key: string): void {
+function unlist<T>(index: Map<string, Set<T>>, terms: readonly string[], one: T): void {
   for (const term of terms) {
-    const keys = index.get(term);
-    keys?.delete(key);
-    if (keys?.size === 0) index.delete(term);
+    const all = index.get(term);
+    all?.delete(one);
+    if (all?.size === 0) index.delete(term);
   }
 }
 

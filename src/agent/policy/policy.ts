@@ -18,9 +18,9 @@ import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
 import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
+import { ownLabels } from './scoped-selector.js';
 import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
 import type { EndpointFacts } from './selector-members.js';
-import { SharedFacts } from './shared-facts.js';
 import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
@@ -51,7 +51,6 @@ export class Policy {
   readonly #applied = new AppliedPolicies();
   readonly #hosts: HostEndpoints;
   readonly #nodes: NodeReach;
-  readonly #shared = new SharedFacts();
   #revision = 0;
   #encapsulated = false;
   readonly #locals: LocalEndpoints;
@@ -169,8 +168,8 @@ export class Policy {
 
   /** Any endpoint of the cluster, for the selectors; undefined when it went. */
   setEndpoint(key: string, facts: EndpointFacts | undefined): void {
-    const own = facts && this.#shared.of(facts);
-    if (this.#rules.members.setItem(`endpoint ${key}`, own)) this.#revision += 1;
+    const own = facts && { ...facts, labels: ownLabels(facts.labels) };
+    if (this.#rules.members.setItem(endpointKey(key), own)) this.#revision += 1;
   }
 
   /** Networks that selectors match by their labels; undefined when they went. */
@@ -248,3 +247,6 @@ export class Policy {
     this.#hosts.renew(all);
   }
 }
+
+/** Apart from those of sets and host endpoints. A stored key is by itself, and as a part of another text would be kept twice. */
+const endpointKey = (key: string): string => (key.startsWith('/') ? key : `endpoint ${key}`);

@@ -2,6 +2,7 @@ import {
   createSelector,
   parseSelectorText,
   type EntityRule,
+  type Labels,
   type NetworkPolicy,
   type Selector,
   type SelectorNode,
@@ -14,7 +15,8 @@ const NAMESPACE_PREFIX = 'pcns.';
 const RESERVED = /^pcns\.|^pcsa\./;
 
 /** Labels as an endpoint's own object has them, without those that only profiles may give. */
-export function ownLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+export function ownLabels(labels: Labels): Labels {
+  if (!Object.keys(labels).some((label) => RESERVED.test(label))) return labels;
   return Object.fromEntries(Object.entries(labels).filter(([label]) => !RESERVED.test(label)));
 }
 

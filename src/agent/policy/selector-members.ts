@@ -1,14 +1,10 @@
-import type { Address, Cidr, Family, Labels, NamedPort } from '../../model/index.js';
+import type { Address, Family, Labels } from '../../model/index.js';
 import { LabelIndex, type Labelled, type Rematch } from './label-index.js';
 import { KernelSets, type Contribution, type KernelSet, type MemberSet } from './member-set.js';
 import type { RuleSink } from './ports.js';
 
 /** What of an item decides whom a selector matches: endpoints of any node, and sets of networks. */
-export interface EndpointFacts extends Labelled {
-  readonly addresses: readonly Address[];
-  readonly nets?: readonly Cidr[];
-  readonly ports?: readonly NamedPort[];
-}
+export interface EndpointFacts extends Labelled, Contribution {}
 
 /**
  * The kernel's sets of all selectors in use, over all endpoints and network sets of the cluster.
@@ -18,8 +14,10 @@ export class SelectorMembers {
   readonly #sink: RuleSink;
   readonly #onRenamed: (setId: string) => void;
   readonly #index = new LabelIndex();
-  readonly #items = new Map<string, EndpointFacts>();
-  readonly #keysByAddress = new Map<string, readonly string[]>();
+  /** Without labels and profiles, which the index has once for all that are alike. */
+  readonly #items = new Map<string, Contribution>();
+  /** Hardly any address has more than one. */
+  readonly #keysByAddress = new Map<string, string | readonly string[]>();
   readonly #withNets = new Set<string>();
   readonly #sets = new Map<string, KernelSets>();
   /** Sets whose networks are to be put in order. */
@@ -59,7 +57,7 @@ export class SelectorMembers {
     const before = this.#items.get(key);
     const rematch = this.#index.setItem(key, facts);
     if (facts === undefined) this.#items.delete(key);
-    else this.#items.set(key, facts);
+    else this.#items.set(key, contributionOf(facts));
     this.#list(key, before, facts);
     this.#follow(rematch, before, facts);
     this.#settle();
@@ -101,8 +99,8 @@ export class SelectorMembers {
 
   /** Endpoints that have the address. */
   itemsAt(address: Address): readonly (readonly [string, EndpointFacts])[] {
-    return (this.#keysByAddress.get(String(address)) ?? []).flatMap((key) => {
-      const facts = this.#items.get(key);
+    return this.#keysAt(address).flatMap((key) => {
+      const facts = this.#factsOf(key);
       return facts === undefined ? [] : [[key, facts] as const];
     });
   }
@@ -110,20 +108,31 @@ export class SelectorMembers {
   /** Sets of networks. */
   *itemsWithNets(): Generator<EndpointFacts> {
     for (const key of this.#withNets) {
-      const facts = this.#items.get(key);
+      const facts = this.#factsOf(key);
       if (facts !== undefined) yield facts;
     }
   }
 
-  #list(key: string, was: EndpointFacts | undefined, is: EndpointFacts | undefined): void {
+  #factsOf(key: string): EndpointFacts | undefined {
+    const contribution = this.#items.get(key);
+    const labelled = this.#index.labelled(key);
+    return contribution && labelled && { ...labelled, ...contribution };
+  }
+
+  #keysAt(address: Address): readonly string[] {
+    const keys = this.#keysByAddress.get(String(address)) ?? [];
+    return typeof keys === 'string' ? [keys] : keys;
+  }
+
+  #list(key: string, was: Contribution | undefined, is: Contribution | undefined): void {
     for (const address of was?.addresses ?? []) {
-      const left = this.#keysByAddress.get(String(address))?.filter((other) => other !== key) ?? [];
+      const left = this.#keysAt(address).filter((other) => other !== key);
       if (left.length === 0) this.#keysByAddress.delete(String(address));
       else this.#keysByAddress.set(String(address), left);
     }
     for (const address of is?.addresses ?? []) {
-      const others = this.#keysByAddress.get(String(address)) ?? [];
-      this.#keysByAddress.set(String(address), [...others, key]);
+      const others = this.#keysAt(address);
+      this.#keysByAddress.set(String(address), others.length === 0 ? key : [...others, key]);
     }
     if (is?.nets === undefined) this.#withNets.delete(key);
     else this.#withNets.add(key);
@@ -148,6 +157,14 @@ export class SelectorMembers {
     }
     this.#unsettled.clear();
   }
+}
+
+function contributionOf({ addresses, nets, ports = [] }: Contribution): Contribution {
+  return {
+    addresses,
+    ...(nets === undefined ? {} : { nets }),
+    ...(ports.length === 0 ? {} : { ports }),
+  };
 }
 
 function isOther({ before, after }: Rematch): boolean {

@@ -24,6 +24,11 @@ export class AddressOwners {
     else this.#owners.set(String(address), { address, ids });
   }
 
+  /** Addresses that somebody has. */
+  get size(): number {
+    return this.#owners.size;
+  }
+
   ownerOf(address: Address): string | undefined {
     return this.#owners.get(String(address))?.ids.at(-1);
   }

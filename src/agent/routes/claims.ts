@@ -1,6 +1,7 @@
 import { Cidr, type Address, type Family } from '../../model/index.js';
 
 interface Claim {
+  readonly source: string;
   readonly node: string;
   /** Of two that claim one address the higher wins: it was written later. */
   readonly rank: bigint;
@@ -8,7 +9,8 @@ interface Claim {
 
 interface Claimed {
   readonly address: Address;
-  readonly claims: Map<string, Claim>;
+  /** Of different sources; hardly ever more than one. */
+  claims: readonly Claim[];
 }
 
 /**
@@ -28,11 +30,14 @@ export class Claims {
     const before = this.holderOf(key);
     let claimed = this.#byAddress.get(key);
     if (claimed === undefined) {
-      claimed = { address, claims: new Map() };
+      claimed = { address, claims: [] };
       this.#byAddress.set(key, claimed);
       for (const prefix of this.#sizes[address.family]) this.#put(address, prefix);
     }
-    claimed.claims.set(source, { node, rank });
+    const claim = { source, node, rank };
+    const others = without(claimed.claims, source);
+    // A literal of one is as small as it can be; there is one for each address of the cluster.
+    claimed.claims = others.length === 0 ? [claim] : [...others, claim];
     return this.holderOf(key) !== before;
   }
 
@@ -40,8 +45,9 @@ export class Claims {
     const key = String(address);
     const before = this.holderOf(key);
     const claimed = this.#byAddress.get(key);
-    if (claimed === undefined || !claimed.claims.delete(source)) return false;
-    if (claimed.claims.size === 0) {
+    if (claimed?.claims.some((claim) => claim.source === source) !== true) return false;
+    claimed.claims = without(claimed.claims, source);
+    if (claimed.claims.length === 0) {
       this.#byAddress.delete(key);
       for (const prefix of this.#sizes[address.family]) {
         const network = String(Cidr.of(address, prefix));
@@ -56,7 +62,7 @@ export class Claims {
   /** The host that has the address; of several that say so the one that was written last. */
   holderOf(address: string): string | undefined {
     let best: Claim | undefined;
-    for (const claim of this.#byAddress.get(address)?.claims.values() ?? []) {
+    for (const claim of this.#byAddress.get(address)?.claims ?? []) {
       if (best === undefined || isAbove(claim, best)) best = claim;
     }
     return best?.node;
@@ -92,6 +98,9 @@ export class Claims {
     else inside.add(String(address));
   }
 }
+
+const without = (claims: readonly Claim[], source: string): readonly Claim[] =>
+  claims.filter((claim) => claim.source !== source);
 
 function isAbove(one: Claim, other: Claim): boolean {
   return one.rank === other.rank ? one.node < other.node : one.rank > other.rank;

@@ -36,7 +36,7 @@ export class ClusterRoutes {
   /** Host → destinations that lead to it. */
   readonly #byNode = new Map<string, Set<string>>();
   readonly #holders = new Map<string, string>();
-  readonly #endpoints = new Map<string, { readonly addresses: readonly Address[] }>();
+  readonly #endpoints = new Map<string, readonly Address[]>();
   readonly #destinations = new Map<string, Cidr>();
   #pools: readonly IpPool[] = [];
   #plainRoutes = false;
@@ -106,10 +106,10 @@ export class ClusterRoutes {
     endpoint: { readonly node: string; readonly addresses: readonly Address[] } | undefined,
     rank: bigint,
   ): void {
-    for (const address of this.#endpoints.get(key)?.addresses ?? []) this.#unclaim(address, key);
+    for (const address of this.#endpoints.get(key) ?? []) this.#unclaim(address, key);
     this.#endpoints.delete(key);
     if (endpoint === undefined) return;
-    this.#endpoints.set(key, { addresses: endpoint.addresses });
+    this.#endpoints.set(key, endpoint.addresses);
     for (const address of endpoint.addresses) this.#claim(address, key, endpoint.node, rank);
   }
 
@@ -193,11 +193,23 @@ export class ClusterRoutes {
   }
 
   #claim(address: Address, source: string, node: string, rank: bigint): void {
-    if (this.#claims.add(address, source, node, rank)) this.#mark(Cidr.host(address));
+    if (this.#claims.add(address, source, node, rank)) this.#markHost(address);
   }
 
   #unclaim(address: Address, source: string): void {
-    if (this.#claims.remove(address, source)) this.#mark(Cidr.host(address));
+    if (this.#claims.remove(address, source)) this.#markHost(address);
+  }
+
+  /**
+   * Most addresses of a cluster lie in blocks of their hosts, which serve them: nothing has to be decided for those.
+   * When such a block changes, so does what is inside.
+   */
+  #markHost(address: Address): void {
+    const destination = Cidr.host(address);
+    const key = String(destination);
+    const settled = !this.#holders.has(key) && !this.#dirty.has(key);
+    if (settled && this.#holderOf(key, destination) === undefined) return;
+    this.#mark(destination);
   }
 
   #mark(destination: Cidr): void {

@@ -46,10 +46,10 @@ export class RouteKeeper {
   #repaired = 0;
   #removed = 0;
 
-  constructor(options: RouteKeeperOptions) {
-    this.#netlink = options.netlink;
-    this.#sys = options.sys;
-    this.#log = options.log;
+  constructor({ netlink, sys, log }: RouteKeeperOptions) {
+    this.#netlink = netlink;
+    this.#sys = sys;
+    this.#log = log;
   }
 
   get status(): RouteStatus {
@@ -80,8 +80,7 @@ export class RouteKeeper {
 
   /** Writes the routes of an endpoint that `add` told of. */
   async program(id: string): Promise<void> {
-    const addresses = this.#wanted.addressesOf(id);
-    await Promise.all(addresses.map((address) => this.#replace(address)));
+    await Promise.all(this.#wanted.addressesOf(id).map((address) => this.#replace(address)));
   }
 
   /** The endpoint is no longer wanted; nothing is written yet. */
@@ -147,15 +146,16 @@ export class RouteKeeper {
   }
 
   /**
-   * Compares all routes and interface settings with the kernel; writes nothing when all is well. With
-   * `remove` false nothing is deleted: not everything that is wanted is known yet.
+   * Compares all routes and interface settings with the kernel; writes nothing when all is well. With `remove` false
+   * nothing is deleted: not everything that is wanted is known yet. `settings` false leaves out those of interfaces
+   * that nothing happened to.
    */
-  async compare(remove: boolean): Promise<void> {
+  async compare(remove: boolean, settings = true): Promise<void> {
     const loopbackIndex = await this.#loopbackIndex();
     const before = this.#wanted.links.names();
     const links = (await this.#netlink.links()).filter(({ name }) => name.startsWith('cali'));
     const present = new Set(links.map(({ name }) => name));
-    for (const link of links) this.#wanted.onLink(link, false);
+    const revived = new Set(links.map((link) => this.#wanted.onLink(link, false)));
     for (const name of before) {
       const state = this.#wanted.links.state(name);
       if (state !== undefined && !present.has(name)) this.#wanted.onLink({ name, ...state }, true);
@@ -166,7 +166,7 @@ export class RouteKeeper {
       const delta = routeDelta(desired, await this.#netlink.routes(family), scope);
       await this.#apply(delta, remove);
     }
-    await this.#compareSettings(present);
+    await this.#compareSettings(present, (id) => settings || revived.has(id));
   }
 
   async #apply(delta: RouteDelta, remove: boolean): Promise<void> {
@@ -181,10 +181,13 @@ export class RouteKeeper {
   }
 
   /** Each takes some ten reads of /proc: the event loop gets its turn in between. */
-  async #compareSettings(present: ReadonlySet<string>): Promise<void> {
+  async #compareSettings(
+    present: ReadonlySet<string>,
+    concerned: (id: string) => boolean,
+  ): Promise<void> {
     for (const [id, { interfaceName }] of this.#wanted.endpoints()) {
+      if (!present.has(interfaceName) || !concerned(id)) continue;
       await new Promise((resolve) => setImmediate(resolve));
-      if (!present.has(interfaceName)) continue;
       try {
         this.prepare(id);
       } catch (error) {

@@ -119,12 +119,7 @@ t.test('what is not known yet', async (t) => {
   tell(routes, [{ node: NODE2 }]);
   t.same(
     changesOf(routes),
-    [
-      '10.1.0.64/26 vxlan4 10.1.0.64',
-      '10.1.0.64/32 none',
-      '10.2.0.64/32 none',
-      'fd00::40/128 none',
-    ],
+    ['10.1.0.64/26 vxlan4 10.1.0.64', '10.2.0.64/32 none', 'fd00::40/128 none'],
     'only what leads to that host',
   );
 });
@@ -152,7 +147,7 @@ t.test('borrowed addresses have routes of their own', async (t) => {
   const routes = cluster([pool], [...NODES, ...blocks('10.1.0')]);
   changesOf(routes);
   tell(routes, [{ endpoint: 'own', of: 'node2', addresses: ['10.1.0.70'] }]);
-  t.same(changesOf(routes), ['10.1.0.70/32 none'], 'an address of its own block has none');
+  t.same(changesOf(routes), [], 'an address of its own block has none');
   tell(routes, [{ endpoint: 'borrowed', of: 'node3', addresses: ['10.1.0.71', '10.1.0.5'] }]);
   t.same(changesOf(routes), ['10.1.0.5/32 vxlan4 10.1.0.128', '10.1.0.71/32 vxlan4 10.1.0.128']);
   tell(routes, [{ endpoint: 'here', of: 'node1', addresses: ['10.1.0.72'] }]);
