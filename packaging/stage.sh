@@ -38,7 +38,10 @@ function take(name) {
   seen.add(name);
   cpSync(from, join(lib, 'node_modules', name), {
     recursive: true,
-    filter: (path) => !/\/(src|deps|doc|docs|test|tests|benchmark)$/.test(path.slice(from.length)),
+    // Koffi's program is in its src.
+    filter: (path) =>
+      !/\/(deps|doc|docs|test|tests|benchmark)$/.test(path.slice(from.length)) &&
+      (name === 'koffi' ? !/\.(cc|hh|c|h|S|asm|inc)$/.test(path) : !/\/src$/.test(path.slice(from.length))),
   });
   const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
   for (const other of [...Object.keys(dependencies), ...Object.keys(optionalDependencies)]) take(other);

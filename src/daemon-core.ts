@@ -129,13 +129,13 @@ async function wire(
   const nodeKeeper = new NodeKeeper(registration, (bound) => opened.register(bound), log);
   closers.add(() => nodeKeeper.stop());
   const felix = felixFromVariables(config.felix);
-  const { hostReach, plainRoutes } = config;
-  const chosen = chooseDataplane(config.dataplane, '/proc');
+  const { hostReach, plainRoutes, procRoot } = config;
+  const chosen = chooseDataplane(config.dataplane, procRoot);
   if (chosen.decision !== undefined) log.warn(chosen.decision, 'dataplane');
   if (chosen.kind === 'external') await ensureReturnAction({ store, node, clock, log }, signal);
   const agent = createAgent({
     settings: {
-      ...{ nodeName: node, hostReach, plainRoutes, felix },
+      ...{ nodeName: node, hostReach, plainRoutes, procRoot, felix },
       dataplane: chosen.kind,
       bgp: bgpSettings(config, store, chosen.kind),
     },

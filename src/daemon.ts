@@ -19,7 +19,8 @@ import { createIpamMethods } from './ipam/index.js';
 import type { ScopeKeeper } from './keep-scope.js';
 import type { LocalServices } from './local-services.js';
 import type { Pending } from './reconcile/index.js';
-import { createPluginServer, type CallObserver, type PluginServer } from './rpc/index.js';
+import { listenAll, pluginServers, type NamedServer } from './plugin-servers.js';
+import type { CallObserver } from './rpc/index.js';
 
 export interface DaemonOptions {
   readonly config: DaemonConfig;
@@ -76,7 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const servers = createServers(options, behind, pending, (call) =>
     observers.forEach((observe) => observe(call)),
   );
-  await listen(options, servers);
+  await listenAll(config.pluginDir, servers);
   const { nodeName, pluginDir } = config;
   log.info(
     { node: nodeName.name, version: options.version, scope: options.scope.current(), pluginDir },
@@ -143,12 +144,6 @@ async function openLocalServices(
   });
 }
 
-interface NamedServer {
-  readonly name: string;
-  readonly passed: number | undefined;
-  readonly server: PluginServer;
-}
-
 function createServers(
   options: DaemonOptions,
   behind: Behind,
@@ -172,32 +167,10 @@ function createServers(
       (await coreOf(behind, signal)).plugin.refreshNetworks(signal),
     names: { driver: driverName, ipamDriver: ipamDriverName },
   });
-  const server = (
-    name: string,
-    errorField: 'Err' | 'Error',
-    methods: typeof driverMethods,
-  ): PluginServer =>
-    createPluginServer({ name, errorField, methods, log, clock: systemClock, observe });
-  return [
-    {
-      name: driverName,
-      passed: passedSockets.network,
-      server: server(driverName, 'Err', driverMethods),
-    },
-    {
-      name: ipamDriverName,
-      passed: passedSockets.ipam,
-      server: server(ipamDriverName, 'Error', ipamMethods),
-    },
-  ];
-}
-
-async function listen({ config }: DaemonOptions, servers: readonly NamedServer[]): Promise<void> {
-  for (const { name, passed, server } of servers) {
-    const at =
-      passed === undefined ? { path: join(config.pluginDir, `${name}.sock`) } : { fd: passed };
-    await server.listen(at);
-  }
+  return pluginServers(
+    { names: config, passed: passedSockets, log, observe },
+    { driver: driverMethods, ipam: ipamMethods },
+  );
 }
 
 /** The store may come up long after us, or go through us: tried until it answers. */

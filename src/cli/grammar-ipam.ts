@@ -22,6 +22,22 @@ Examples:
   $ calicoctl ipam show --show-blocks
   $ calicoctl ipam show --ip=10.20.0.5`,
     );
+  subcommand(ipam, io, 'check', 'Find addresses that are taken and unused, or used and not taken.')
+    .option('--show-all-ips', 'print every address, with who uses it')
+    .option('--show-problem-ips', 'print the addresses and handles that are wrong')
+    .action(async (options: Options) => {
+      const { ipamCheckCommand } = await import('./commands/ipam-check.js');
+      finish(await ipamCheckCommand(io, options));
+    })
+    .addHelpText(
+      'after',
+      `
+Addresses of containers that start or stop meanwhile may be listed: look twice. What crashes left over
+the daemons find and free by themselves.
+
+Examples:
+  $ calicoctl ipam check --show-problem-ips`,
+    );
   subcommand(ipam, io, 'configure', 'Change IPAM settings of the cluster.')
     .option('--strictaffinity <bool>', "true: hosts never take addresses of others' blocks")
     .option('--max-blocks-per-host <n>', 'only with strict affinity; 0 is the default of 20')

@@ -42,6 +42,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addDatastore(program, io, finish);
   addBgp(program, io, finish);
   addInformation(program, io, finish);
+  addCompletion(program, io);
   return program;
 }
 
@@ -73,4 +74,25 @@ function addInformation(program: Command, io: Io, finish: Finish): void {
       finish(await statusCommand(io, { ...options, output: String(options['output']) }));
     })
     .addHelpText('after', '\nExamples:\n  $ calicoctl status\n  $ calicoctl status -o json | jq .');
+}
+
+function addCompletion(program: Command, io: Io): void {
+  configured(program.command('completion [shell]'), io)
+    .description('Print what teaches bash, zsh or fish the words of calicoctl.')
+    .action(async (shell: string | undefined) => {
+      const { completionScript } = await import('./completion.js');
+      io.out(completionScript(shell));
+    })
+    .addHelpText('after', '\nExamples:\n  $ source <(calicoctl completion bash)');
+  // What those scripts ask.
+  configured(program.command('complete [words...]', { hidden: true }), io).action(
+    async (words: readonly string[]) => {
+      const { completions } = await import('./completion.js');
+      io.out(
+        completions(program, words)
+          .map((word) => `${word}\n`)
+          .join(''),
+      );
+    },
+  );
 }

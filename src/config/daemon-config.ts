@@ -26,6 +26,7 @@ type Plain = Pick<
   | 'metricsHost'
   | 'adminSocket'
   | 'dockerSocket'
+  | 'procRoot'
   | 'bootWaitMs'
   | 'callTimeoutMs'
   | 'deleteTimeoutMs'
@@ -125,7 +126,7 @@ function felixOf(env: ConfigInputs['env']): Record<string, string> {
 }
 
 const FOLDERS = [
-  ...(['stateDir', 'runDir', 'pluginDir', 'dockerSocket'] as const),
+  ...(['stateDir', 'runDir', 'pluginDir', 'dockerSocket', 'procRoot'] as const),
   ...(['bgpIncludeDir', 'bgpPasswordFile'] as const),
 ];
 
@@ -134,9 +135,6 @@ function crossChecks(settings: Settings): ConfigProblem[] {
   const error = (message: string): void => {
     problems.push({ severity: 'error', message });
   };
-  if (settings.driverName === settings.ipamDriverName) {
-    error(`driverName and ipamDriverName are both "${settings.driverName}": choose two names`);
-  }
   for (const key of ['driverName', 'ipamDriverName'] as const) {
     if (!/^[a-z0-9][a-z0-9_.-]*$/i.test(settings[key])) {
       error(`${key} must be letters, digits, "_", "." and "-", found "${settings[key]}"`);

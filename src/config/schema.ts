@@ -46,6 +46,7 @@ export const daemonSchema = Type.Object({
   metricsPort: count(0, 65_535, 'port of metrics and health; 0 is off'),
   metricsHost: text('127.0.0.1', 'address of metrics and health'),
   adminSocket: text('', 'socket for calicoctl; below runDir when empty'),
+  procRoot: text('/proc', "where the host's /proc is; a managed plugin may not write its own"),
   dockerSocket: text('/var/run/docker.sock', 'the Docker API'),
   bootWaitMs: count(120_000, 60 * MINUTE, 'longest wait for the datastore after a start'),
   callTimeoutMs: count(20_000, 10 * MINUTE, "bound of Docker's calls"),

@@ -27,7 +27,8 @@ export const handleKey = (handle: string): string => `${handlePrefix}${handle}`;
 
 export const networkRecordPrefix = `${DOCKER}/networks/`;
 export const networkRecordKey = (clusterId: string): string => `${networkRecordPrefix}${clusterId}`;
-export const keptAddressKey = (address: Address): string => `${DOCKER}/kept/${address}`;
+export const keptAddressPrefix = `${DOCKER}/kept/`;
+export const keptAddressKey = (address: Address): string => `${keptAddressPrefix}${address}`;
 export const hostRecordPrefix = `${DOCKER}/hosts/`;
 export const hostRecordKey = (node: string): string => `${hostRecordPrefix}${node}`;
 /** Raised by the host alone, after it wrote something: a lower one than it knows shows a datastore that went back. */

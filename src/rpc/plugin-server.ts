@@ -18,6 +18,7 @@ import {
 import { acceptAnyBody, bodyCheck } from './body.js';
 import type { PluginMethod } from './plugin-method.js';
 import {
+  errorFieldOf,
   errorReply,
   oneLine,
   PLUGIN_MEDIA_TYPE,
@@ -32,7 +33,8 @@ export type CallObserver = (call: { method: string; result: string; durationMs: 
 export interface PluginServerOptions {
   /** Docker's name of the driver; the socket is `<name>.sock`. */
   readonly name: string;
-  readonly errorField: ErrorField;
+  /** Absent: what the engine reads for the driver of the method. */
+  readonly errorField?: ErrorField;
   readonly methods: ReadonlyMap<string, PluginMethod>;
   readonly log: Log;
   readonly clock: Clock;
@@ -165,7 +167,7 @@ function addRoute(
       answer = { status: 200, body: JSON.stringify(value) };
     } catch (error) {
       fault = toFault(error);
-      answer = errorReply(fault, options.errorField);
+      answer = errorReply(fault, options.errorField ?? errorFieldOf(name));
     }
     const durationMs = Math.round((options.clock.monotonic() - started) * 1000) / 1000;
     failpoint(`rpc.${name}:answering`);

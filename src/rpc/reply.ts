@@ -3,6 +3,11 @@ import type { Fault, FaultKind } from '../base/index.js';
 /** Which field carries an error in a 200 answer; the other spelling would count as success (plugin protocol §0.3). */
 export type ErrorField = 'Err' | 'Error';
 
+/** The field that the engine reads for this method. */
+export function errorFieldOf(method: string): ErrorField {
+  return method.startsWith('IpamDriver.') ? 'Error' : 'Err';
+}
+
 export const PLUGIN_MEDIA_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 
 export interface PluginReply {

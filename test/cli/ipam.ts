@@ -228,3 +228,24 @@ t.test('a node goes with what is its own', async (t) => {
   t.equal(usedOf(block), 1, 'the address of another node stays');
   t.equal((await cli('get wep -A -o json')).out.includes('node1'), false);
 });
+
+t.test('ipam check', async (t) => {
+  const { store, cli } = await withPool();
+  putBlock(store, BLOCK, HELD);
+  const stdin = `${V3}kind: WorkloadEndpoint
+metadata: { name: node1-libnetwork-libnetwork-a, namespace: default }
+spec: { node: node1, orchestrator: libnetwork, workload: libnetwork, endpoint: a, interfaceName: calia, ipNetworks: [10.20.0.64/32, 10.20.9.9/32, 192.0.2.7/32] }
+`;
+  t.equal((await cli('create -f -', { stdin })).status, 0);
+  store.put(handleKey('docker.gone.cc'), encodeHandle(new Map([['10.20.0.64/26', 1]])));
+  const { status, out, err } = await cli('ipam check --show-problem-ips');
+  t.same({ status, err }, { status: 0, err: '' });
+  t.match(out, 'IPAM blocks record 3 allocations.');
+  t.match(out, '  10.20.0.65 leaked: handle docker.node2.bb, node node2\n');
+  t.match(out, '  10.20.0.66 leaked: handle (none), node (not said)\n');
+  t.match(out, 'Found 2 IPs that are allocated in IPAM but not actually in use.');
+  t.match(out, '  192.0.2.7 not in an active pool: endpoint default/node1-libnetwork');
+  t.match(out, '  10.20.9.9 not allocated: endpoint default/');
+  t.match(out, '  docker.gone.cc\nFound 1 handles with no matching IPs.');
+  t.match(out, 'Check complete; found 5 problems.');
+});

@@ -29,6 +29,9 @@ t.test(
       existsSync(join(tree, 'usr/lib/calico-libnetwork/node_modules/fastify')),
       'bundled, not shipped',
     );
+    const koffi = join(tree, 'usr/lib/calico-libnetwork/node_modules/koffi');
+    const loaded = spawnSync(process.execPath, ['-e', `require('${koffi}').load('libc.so.6')`]);
+    t.equal(loaded.status, 0, 'nftables in process: all of koffi is there');
     for (const dropIn of [
       'NetworkManager/conf.d/50-calico.conf',
       'systemd/networkd.conf.d/50-calico.conf',

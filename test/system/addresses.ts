@@ -94,6 +94,8 @@ async function ranges(t: Test, host: CalicoHost): Promise<void> {
   await createNetwork(host, 'wide', '--subnet', '10.61.0.0/24');
   const next = (await runContainer(host, 'w1', 'wide')).address;
   t.notOk([...free, '10.61.0.129', '10.61.0.130'].includes(next), 'the rest of the pool is there');
+  const check = await host.calicoctl(['ipam', 'check', '--show-problem-ips']);
+  t.match(check.stdout, 'Check complete; found 0 problems.', check.stdout);
   await removeDead(host);
   await host.docker('network', 'rm', 'narrow', 'wide');
   await settled(host);
