@@ -1,6 +1,5 @@
-import { isFault, messageOf } from '../base/index.js';
+import { deadline, isFault, orAbort } from '../base/index.js';
 import { listHostInterfaces } from './host-interfaces.js';
-import type { KernelTable } from './kernel-table.js';
 import { isWorkloadInterface } from './local-programmer.js';
 import type { LoopPart } from './loop.js';
 import { chainsOf, FROM_WORKLOAD } from './policy/index.js';
@@ -15,8 +14,9 @@ export interface Progress {
   host: HostSettings | undefined;
   /** Ask iptables at the next look, whatever its chains look like. */
   forceForward: boolean;
-  /** Changes that others make to rules are heard. */
-  listening: boolean;
+  /** Settles when changes that others make to rules are heard. */
+  readonly listening: Promise<void>;
+  readonly resolveListening: () => void;
   /** Of the policy, when connections were last held against it. */
   cutRevision: number;
   /** Endpoints of this host that only the store knew. */
@@ -29,21 +29,24 @@ export interface Progress {
 export function newProgress(): Progress {
   let resolveCompleted = (): void => undefined;
   const completed = new Promise<void>((resolve) => (resolveCompleted = resolve));
+  let resolveListening = (): void => undefined;
+  const listening = new Promise<void>((resolve) => (resolveListening = resolve));
   return {
     ...{
       complete: false,
       host: undefined,
       forceForward: true,
-      listening: false,
       cutRevision: 0,
       adopted: new Set<string>(),
     },
-    ...{ completed, resolveCompleted },
+    ...{ completed, resolveCompleted, listening, resolveListening },
   };
 }
 
 /** Chains without endpoints stay this long: the next container of the network wants them again. */
 const IDLE_CHAINS_MS = 60_000;
+/** The kernel tells of changes to rules from some milliseconds after a start. */
+const LISTEN_MS = 2_000;
 
 interface Context {
   readonly wiring: Wiring;
@@ -80,30 +83,18 @@ async function applyComplete({ wiring, options, progress, mark }: Context): Prom
   if (progress.complete || !wiring.view.inSync) return;
   await adopt(wiring, options, progress);
   await applyInterfaces({ wiring, options, progress, mark });
-  const kernel = await lookAtTable(wiring, options, progress);
+  // What changes after the look is heard. Where nothing can be heard, nothing is taken over.
+  const heard = orAbort(progress.listening, deadline(LISTEN_MS), 'listening to nftables');
+  const kernel = await heard.then(
+    () => wiring.writer.look(),
+    () => undefined,
+  );
   wiring.policy.begin(kernel && chainsOf(kernel.elements));
   progress.complete = true;
   wiring.writer.takeOver();
   wiring.remote.render();
   mark('table', 'tunnels', 'remote', 'compare');
   progress.resolveCompleted();
-}
-
-/** The table that an earlier run left; undefined, and all of it is replaced, when it cannot be known. */
-async function lookAtTable(
-  { writer }: Wiring,
-  { log }: AgentOptions,
-  { listening }: Progress,
-): Promise<KernelTable | undefined> {
-  if (!listening) return undefined;
-  try {
-    await writer.begin();
-    return await writer.look();
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    log.info({ reason: messageOf(error) }, 'the policy table of the last run cannot be read');
-    return undefined;
-  }
 }
 
 /** Which interface is whose matters to host endpoints only. */

@@ -48,3 +48,11 @@ function chainLines(name: string, { hook, rules }: Chain): string[] {
     '  }',
   ];
 }
+
+export function sameChain(left: Chain, right: Chain): boolean {
+  return (
+    left.hook === right.hook &&
+    left.rules.length === right.rules.length &&
+    left.rules.every((rule, at) => rule === right.rules[at])
+  );
+}

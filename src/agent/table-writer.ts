@@ -96,16 +96,22 @@ export class TableWriter {
     this.#whole = true;
   }
 
-  /** Reads the table of an earlier run, for `takeOver`; undefined when there is none that can be compared. */
-  look(): Promise<KernelTable | undefined> {
-    return this.#inTurn(async () => {
-      if (this.#state !== 'added-to' || this.#whole) return undefined;
-      const { nft, table } = this.#options;
-      const seen = await readTable(nft, table.name);
-      // Another program may have changed it meanwhile.
-      if (!this.#whole) this.#seen = seen;
-      return this.#seen;
-    });
+  /** Reads the table of an earlier run, for `takeOver`; undefined when it cannot be known: then all is replaced. */
+  async look(): Promise<KernelTable | undefined> {
+    try {
+      await this.begin();
+      return await this.#inTurn(() => this.#look());
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      const reason = messageOf(error);
+      this.#options.log.info({ reason }, 'the policy table of the last run cannot be read');
+      return undefined;
+    }
+  }
+
+  /** Something may have changed unheard since `look`. */
+  doubt(): void {
+    this.#seen = undefined;
   }
 
   /** As `replaceWhole`, but nothing is written when `look` saw exactly that and nothing has changed since. */
@@ -186,6 +192,15 @@ export class TableWriter {
       this.#whole = true;
       throw error;
     }
+  }
+
+  async #look(): Promise<KernelTable | undefined> {
+    if (this.#state !== 'added-to' || this.#whole) return undefined;
+    const { nft, table } = this.#options;
+    const seen = await readTable(nft, table.name);
+    // Another program may have changed it meanwhile.
+    if (!this.#whole) this.#seen = seen;
+    return this.#seen;
   }
 
   async #isThere(): Promise<boolean> {

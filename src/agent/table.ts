@@ -1,8 +1,10 @@
 import { invariant } from '../base/index.js';
 import type { Chain, RuleSink, SetShape } from './policy/index.js';
-import { blocks, familyOf, familiesOf, type DesiredSet } from './table-text.js';
+import { blocks, familyOf, familiesOf, sameChain, type DesiredSet } from './table-text.js';
 
 const ABSENT = Symbol('absent');
+/** Of sets by name: keys, and values where it is a map. */
+type Elements = ReadonlyMap<string, ReadonlyMap<string, string>>;
 type Before = string | typeof ABSENT;
 
 /**
@@ -94,18 +96,13 @@ export class DesiredTable implements RuleSink {
     );
   }
 
-  /** What is wanted now is what the kernel has. */
-  assume(): void {
-    this.#forget();
-  }
-
   /** Sets and chains without any element, as they would be in an empty rule set. */
   structure(): string {
     return `${blocks(this.name, [...this.#sets], [...this.#chains]).join('\n')}\n`;
   }
 
   /** These are the elements that are wanted, no more and no fewer, of all sets that are wanted. */
-  hasElements(found: ReadonlyMap<string, ReadonlyMap<string, string>>): boolean {
+  hasElements(found: Elements): boolean {
     return [...this.#sets].every(([name, { elements }]) => {
       const there = found.get(name);
       if (there?.size !== elements.size) return false;
@@ -128,7 +125,7 @@ export class DesiredTable implements RuleSink {
 
   /** One transaction after which the kernel has this table, whatever it had before; never a moment without. */
   takeFull(): string {
-    this.#forget();
+    this.assume();
     const sets = [...this.#sets];
     const chains = [...this.#chains];
     const lines = familiesOf(sets, chains).flatMap((family) => [
@@ -151,7 +148,7 @@ export class DesiredTable implements RuleSink {
       ...this.#elementLines(),
       ...this.#dropLines(),
     ];
-    this.#forget();
+    this.assume();
     return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
   }
 
@@ -243,18 +240,11 @@ export class DesiredTable implements RuleSink {
     this.#changedElements.set(set, changes);
   }
 
-  #forget(): void {
+  /** What is wanted now is what the kernel has. */
+  assume(): void {
     this.#changedChains.clear();
     this.#changedSets.clear();
     this.#changedElements.clear();
     this.#refilled.clear();
   }
-}
-
-function sameChain(left: Chain, right: Chain): boolean {
-  return (
-    left.hook === right.hook &&
-    left.rules.length === right.rules.length &&
-    left.rules.every((rule, at) => rule === right.rules[at])
-  );
 }

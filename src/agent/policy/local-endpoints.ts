@@ -1,7 +1,8 @@
 import type { Address } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { askedList, type AskedList } from './asked-chains.js';
-import type { KeptChains, ListChains, RuleOrder, Wanted } from './list-chains.js';
+import type { ListChains } from './list-chains.js';
+import type { KeptChains, RuleOrder, Wanted } from './rule-order.js';
 import type { RuleSink } from './ports.js';
 import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';

@@ -7,6 +7,10 @@ import type { Address } from '../../model/index.js';
 export class AddressOwners {
   readonly #owners = new Map<string, { readonly address: Address; readonly ids: string[] }>();
 
+  get count(): number {
+    return this.#owners.size;
+  }
+
   /** Makes the endpoint the newest owner. True when another endpoint had the address until now. */
   add(address: Address, id: string): boolean {
     const entry = this.#owners.get(String(address)) ?? { address, ids: [] };

@@ -9,11 +9,14 @@ export interface LinkState {
 export class LinkTable {
   readonly #byName = new Map<string, { readonly id: string; state: LinkState }>();
   readonly #nameByIndex = new Map<number, string>();
+  /** Names of those that are down or gone: asked for by every status. */
+  readonly #down = new Set<string>();
 
   /** The endpoint's driver says that its interface is there and up. */
   add(name: string, id: string, index: number): void {
     this.#forgetIndex(name);
     this.#byName.set(name, { id, state: { index, up: true } });
+    this.#down.delete(name);
     this.#nameByIndex.set(index, name);
   }
 
@@ -22,6 +25,7 @@ export class LinkTable {
     if (this.#byName.get(name)?.id !== id) return;
     this.#forgetIndex(name);
     this.#byName.delete(name);
+    this.#down.delete(name);
   }
 
   state(name: string): LinkState | undefined {
@@ -42,8 +46,15 @@ export class LinkTable {
     const up = link.up && !removed;
     this.#forgetIndex(link.name);
     entry.state = { index: link.index, up };
+    if (up) this.#down.delete(link.name);
+    else this.#down.add(link.name);
     this.#nameByIndex.set(link.index, link.name);
     return up && !(before.up && before.index === link.index) ? entry.id : undefined;
+  }
+
+  /** Endpoints whose interface is down or gone. */
+  down(): readonly string[] {
+    return [...this.#down].flatMap((name) => this.#byName.get(name)?.id ?? []);
   }
 
   names(): readonly string[] {

@@ -42,6 +42,7 @@ export class RouteKeeper {
   readonly #suspects = new Map<string, Address>();
   readonly #revived = new Set<string>();
   readonly #strangers: Route[] = [];
+  readonly #early = new Set<string>();
   #gatewayLost = false;
   #repaired = 0;
   #removed = 0;
@@ -162,11 +163,10 @@ export class RouteKeeper {
     }
     const scope = { loopbackIndex, workloadIndexes: new Set(links.map(({ index }) => index)) };
     for (const family of [4, 6] as const) {
-      const desired = this.#wanted.all(family);
-      const delta = routeDelta(desired, await this.#netlink.routes(family), scope);
-      await this.#apply(delta, remove);
+      const found = await this.#netlink.routes(family);
+      await this.#apply(routeDelta(this.#wanted.all(family), found, scope), remove);
     }
-    await this.#compareSettings(present);
+    await this.#compareSettings(present, remove);
   }
 
   async #apply(delta: RouteDelta, remove: boolean): Promise<void> {
@@ -180,13 +180,16 @@ export class RouteKeeper {
     for (const route of remove ? delta.remove : []) await this.#removeUnwanted(route);
   }
 
-  /** Each takes some ten reads of /proc: the event loop gets its turn in between. */
-  async #compareSettings(present: ReadonlySet<string>): Promise<void> {
+  /** Some ten reads of /proc each, the event loop's turn in between; once complete, what was just seen is left out. */
+  async #compareSettings(present: ReadonlySet<string>, complete: boolean): Promise<void> {
+    const seen = new Set(this.#early);
+    this.#early.clear();
     for (const [id, { interfaceName }] of this.#wanted.endpoints()) {
+      if ((complete && seen.has(id)) || !present.has(interfaceName)) continue;
       await new Promise((resolve) => setImmediate(resolve));
-      if (!present.has(interfaceName)) continue;
       try {
         this.prepare(id);
+        if (!complete) this.#early.add(id);
       } catch (error) {
         // Gone since the dump; its event has come, or will.
         if (!isFault(error, 'unavailable')) throw error;

@@ -20,7 +20,7 @@ export class WantedRoutes {
   loopback: number | undefined;
 
   get count(): number {
-    return [...this.#owners.entries()].length;
+    return this.#owners.count;
   }
 
   endpoint(id: string): RoutedEndpoint | undefined {
@@ -33,9 +33,7 @@ export class WantedRoutes {
 
   /** Endpoints whose interface is down or gone. */
   down(): readonly string[] {
-    return this.endpoints().flatMap(([id, { interfaceName }]) =>
-      this.links.state(interfaceName)?.up === false ? [id] : [],
-    );
+    return this.links.down();
   }
 
   /** Those of its addresses that another endpoint had until now. */
