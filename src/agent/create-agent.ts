@@ -183,8 +183,11 @@ class HostAgent implements Agent {
 
   /** Another program changed rules; undefined when any table may be touched. */
   #onForeignRules(tables: ReadonlySet<string> | undefined): void {
-    this.#progress.resolveListening();
-    if (tables === undefined) this.#mark('compare', 'forward');
+    if (tables === undefined) {
+      this.#wiring.writer.doubt();
+      this.#progress.resolveListening();
+      this.#mark('compare', 'forward');
+    }
     const { name } = this.#wiring.table;
     const isOurs = tableFamilies.some((family) => tables?.has(`${family} ${name}`) === true);
     if (isOurs) this.#pace.onChange();

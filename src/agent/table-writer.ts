@@ -98,14 +98,12 @@ export class TableWriter {
 
   /** Reads the table of an earlier run, for `takeOver`; undefined when there is none that can be compared. */
   look(): Promise<KernelTable | undefined> {
-    return this.#inTurn(async () => {
-      if (this.#state !== 'added-to' || this.#whole) return undefined;
-      const { nft, table } = this.#options;
-      const seen = await readTable(nft, table.name);
-      // Another program may have changed it meanwhile.
-      if (!this.#whole) this.#seen = seen;
-      return this.#seen;
-    });
+    return this.#inTurn(() => this.#look());
+  }
+
+  /** Something may have changed unheard since `look`. */
+  doubt(): void {
+    this.#seen = undefined;
   }
 
   /** As `replaceWhole`, but nothing is written when `look` saw exactly that and nothing has changed since. */
@@ -190,6 +188,15 @@ export class TableWriter {
       this.#whole = true;
       throw error;
     }
+  }
+
+  async #look(): Promise<KernelTable | undefined> {
+    if (this.#state !== 'added-to' || this.#whole) return undefined;
+    const { nft, table } = this.#options;
+    const seen = await readTable(nft, table.name);
+    // Another program may have changed it meanwhile.
+    if (!this.#whole) this.#seen = seen;
+    return this.#seen;
   }
 
   async #isThere(): Promise<boolean> {

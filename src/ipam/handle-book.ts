@@ -32,6 +32,18 @@ export class HandleBook {
     this.absorb(handle, await this.#store.get(handleKey(handle), options));
   }
 
+  /** Makes these known, with one read for all that are not. */
+  async loadAll(handles: readonly string[], options: CallOptions): Promise<void> {
+    const unknown = [...new Set(handles)].filter((handle) => !this.#known.has(handle));
+    if (unknown.length === 0) return;
+    const found = await this.#store.getMany(unknown.map(handleKey), options);
+    for (const handle of unknown) {
+      const entry = found.get(handleKey(handle));
+      // What was written meanwhile is newer.
+      if (entry !== undefined) this.refresh(handle, entry);
+    }
+  }
+
   absorb(handle: string, entry: Entry | undefined): void {
     if (entry === undefined) this.#known.delete(handle);
     else this.#known.set(handle, { revision: entry.revision, blocks: decodeHandle(entry.value) });

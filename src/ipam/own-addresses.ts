@@ -29,23 +29,27 @@ export async function listOwnAddresses(
   host: Host,
   options: CallOptions,
 ): Promise<readonly OwnAddress[]> {
-  const own: OwnAddress[] = [];
-  for (const { block } of blocks) {
-    for (const { address, holder } of heldAddresses(block)) {
-      const { handle } = holder;
-      if (handle === undefined || isPoolHandle(handle) || !isOurs(holder, host)) continue;
-      await handles.load(handle, options);
-      const claimedAt = Date.parse(holder.secondary['timestamp'] ?? '');
-      own.push({
-        address,
-        handle,
-        handleRevision: handles.revisionOf(handle),
-        hostUuid: holder.secondary['host'] ?? '',
-        ...(Number.isNaN(claimedAt) ? {} : { claimedAt }),
-      });
-    }
-  }
-  return own;
+  const held = blocks.flatMap(({ block }) =>
+    [...heldAddresses(block)].flatMap(({ address, holder }) => {
+      const { handle, secondary } = holder;
+      const counts = handle !== undefined && !isPoolHandle(handle) && isOurs(holder, host);
+      return counts ? [{ address, handle, secondary }] : [];
+    }),
+  );
+  await handles.loadAll(
+    held.map(({ handle }) => handle),
+    options,
+  );
+  return held.map(({ address, handle, secondary }) => {
+    const claimedAt = Date.parse(secondary['timestamp'] ?? '');
+    return {
+      address,
+      handle,
+      handleRevision: handles.revisionOf(handle),
+      hostUuid: secondary['host'] ?? '',
+      ...(Number.isNaN(claimedAt) ? {} : { claimedAt }),
+    };
+  });
 }
 
 /** Who holds an address for a container of this host, as stored: after a restart, when memory says nothing. */

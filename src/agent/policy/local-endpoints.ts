@@ -1,8 +1,9 @@
 import type { Address, PublishedPort } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { askedList, type AskedList } from './asked-chains.js';
-import type { KeptChains, ListChains, RuleOrder, Wanted } from './list-chains.js';
+import type { ListChains } from './list-chains.js';
 import { OpenPorts } from './open-ports.js';
+import type { KeptChains, RuleOrder, Wanted } from './rule-order.js';
 import type { RuleSink } from './ports.js';
 import { directions, FROM_WORKLOAD, TO_WORKLOAD, WAITING, type Direction } from './rule-names.js';
 import { ownLabels } from './scoped-selector.js';
@@ -94,6 +95,8 @@ export class LocalEndpoints {
   /** One appeared, changed, or (undefined) went. True when one that stays has other lists now. */
   set(id: string, next: LocalPolicy | undefined): boolean {
     const previous = this.#locals.get(id);
+    // The store tells each endpoint that the driver has told already.
+    if (previous !== undefined && next !== undefined && isSame(previous, next)) return false;
     const labelled = next && { labels: ownLabels(next.labels), profiles: next.profiles };
     this.#applied.setEndpoint(id, labelled);
     const local = next && { ...next, ...this.#useLists(id, next.profiles, previous) };
@@ -191,6 +194,23 @@ export function chainsOf(elements: ReadonlyMap<string, ReadonlyMap<string, strin
     const map = elements.get(direction === 'ingress' ? TO_WORKLOAD : FROM_WORKLOAD);
     return map?.get(`"${interfaceName}"`)?.replace(/^goto /, '');
   };
+}
+
+function isSame(left: LocalPolicy, right: LocalPolicy): boolean {
+  const names = Object.keys(left.labels);
+  return (
+    left.interfaceName === right.interfaceName &&
+    left.mac === right.mac &&
+    left.sandboxKey === right.sandboxKey &&
+    sameTexts(left.addresses.map(String), right.addresses.map(String)) &&
+    sameTexts(left.profiles, right.profiles) &&
+    names.length === Object.keys(right.labels).length &&
+    names.every((name) => left.labels[name] === right.labels[name])
+  );
+}
+
+function sameTexts(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((text, at) => text === right[at]);
 }
 
 function sameLists(left: Local, right: Local): boolean {

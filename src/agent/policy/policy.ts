@@ -12,7 +12,8 @@ import { AppliedPolicies } from './applied-policies.js';
 import type { AskedList } from './asked-chains.js';
 import { putBase } from './base-chains.js';
 import { HostEndpoints, type HostSettings } from './host-endpoints.js';
-import { ListChains, type KeptChains, type ListSettings } from './list-chains.js';
+import { ListChains } from './list-chains.js';
+import type { KeptChains, ListSettings } from './rule-order.js';
 import { LocalEndpoints, type LocalPolicy } from './local-endpoints.js';
 import type { RuleSink } from './ports.js';
 import type { HostInterface } from './resolve-hosts.js';
@@ -67,11 +68,10 @@ export class Policy {
     this.#rules = rules;
     const tiers = new TierChains(sink, rules);
     this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
-    const { waits = false } = settings;
-    this.#locals = new LocalEndpoints(sink, this.#lists, applied, waits);
+    this.#locals = new LocalEndpoints(sink, this.#lists, applied, settings.waits === true);
     this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
     this.facts = new PolicyFacts(rules, applied, this.#locals);
-    if (waits) rules.members.hold();
+    if (settings.waits === true) rules.members.hold();
   }
 
   /** What was told, by address. */
@@ -102,7 +102,7 @@ export class Policy {
     return this.#applied.missingTiers();
   }
 
-  /** All policies that there are have been told. `kept`: chains of an earlier life keep their names. */
+  /** All policies that there are have been told. */
   begin(kept?: KeptChains): void {
     if (!this.waiting) return;
     this.#revision += 1;

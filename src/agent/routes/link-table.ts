@@ -9,7 +9,7 @@ export interface LinkState {
 export class LinkTable {
   readonly #byName = new Map<string, { readonly id: string; state: LinkState }>();
   readonly #nameByIndex = new Map<number, string>();
-  /** Names; asked for with every status. */
+  /** Names of those that are down or gone: asked for by every status. */
   readonly #down = new Set<string>();
 
   /** The endpoint's driver says that its interface is there and up. */

@@ -162,9 +162,8 @@ export class RouteKeeper {
     }
     const scope = { loopbackIndex, workloadIndexes: new Set(links.map(({ index }) => index)) };
     for (const family of [4, 6] as const) {
-      const desired = this.#wanted.all(family);
-      const delta = routeDelta(desired, await this.#netlink.routes(family), scope);
-      await this.#apply(delta, remove);
+      const found = await this.#netlink.routes(family);
+      await this.#apply(routeDelta(this.#wanted.all(family), found, scope), remove);
     }
     await this.#compareSettings(present, (id) => settings || revived.has(id));
   }
