@@ -1,12 +1,13 @@
 import {
   Address,
-  Cidr,
   families,
+  hostAddressesOf,
   mergeFelix,
   tunnelKinds,
   tunnels as traits,
   VXLAN_UDP_PORT,
   type BgpListener,
+  type Cidr,
   type FelixConfiguration,
   type IpPool,
   type Node,
@@ -38,6 +39,7 @@ export class RemoteFeed {
   readonly #hosts = new Map<string, readonly Address[]>();
   readonly #holders = new Map<string, Set<string>>();
   #own: Node | undefined;
+  #pools: readonly IpPool[] = [];
   #plainRoutes = false;
   #listeners: readonly BgpListener[] | undefined;
 
@@ -67,6 +69,14 @@ export class RemoteFeed {
       .filter(({ nodes }) => nodes.length > 1);
   }
 
+  /** Pools with addresses of hosts in them. */
+  get coveringPools(): readonly { readonly pool: IpPool; readonly hosts: readonly string[] }[] {
+    return this.#pools.flatMap((pool) => {
+      const inside = [...this.#hosts.values()].flat().filter((host) => pool.cidr.contains(host));
+      return inside.length === 0 ? [] : { pool, hosts: inside.map(String).sort() };
+    });
+  }
+
   /** What tunnels and BGP need of the host's own firewall. */
   get openings(): Openings {
     const port = this.felix.vxlanPort ?? VXLAN_UDP_PORT;
@@ -88,6 +98,7 @@ export class RemoteFeed {
   onPools(pools: Iterable<IpPool>): void {
     const { routes, tunnels, onDirty } = this.#options;
     const all = [...pools];
+    this.#pools = all;
     routes.setPools(all);
     tunnels.setPools(all);
     this.render();
@@ -98,7 +109,7 @@ export class RemoteFeed {
     const { settings, routes, tunnels, onDirty } = this.#options;
     routes.setNode(name, node);
     tunnels.setNode(name, node);
-    this.#setHosts(name, node === undefined ? [] : hostAddresses(node));
+    this.#setHosts(name, node === undefined ? [] : hostAddressesOf(node));
     if (name === settings.nodeName) {
       this.#own = node;
       this.render();
@@ -194,15 +205,6 @@ export class RemoteFeed {
       table.removeElement(hostSet(address.family), String(address));
     }
   }
-}
-
-/** Where a host's tunnelled packets come from. */
-function hostAddresses({ ipv4Address, ipv6Address }: Node): readonly Address[] {
-  return [ipv4Address, ipv6Address].flatMap((text) =>
-    text === undefined
-      ? []
-      : (Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text) ?? []),
-  );
 }
 
 /** nft refuses a list of networks in which one contains another. */

@@ -43,6 +43,8 @@ export type DecisionReason =
   | 'firewall-closed'
   /** Two Nodes have one address: one of them is not reached. */
   | 'address-of-two-nodes'
+  /** A pool contains addresses of hosts. */
+  | 'pool-covers-hosts'
   /** A tunnel to other hosts does not work, or not wholly. */
   | TunnelReason
   /** A block or address of another host cannot be reached by a route of ours. */
@@ -102,6 +104,8 @@ export interface AgentStatus {
 
 /** More routes with a problem than this are one problem, seen often enough. */
 const MOST_ROUTES = 50;
+/** Named of those whose addresses a pool contains. */
+const MOST_HOSTS = 5;
 
 /** `phase` is what only the agent itself knows. */
 export function describeAgent(
@@ -176,6 +180,11 @@ function decisions(wiring: Wiring, progress: Progress): Decision[] {
   for (const { address, nodes } of wiring.remote.conflicts) {
     const words = `the Nodes ${nodes.join(', ')} have it: delete the one that is gone (calicoctl delete node NAME), or give each host its own`;
     add('address-of-two-nodes', address, words);
+  }
+  for (const { pool, hosts } of wiring.remote.coveringPools) {
+    const shown = hosts.slice(0, MOST_HOSTS).join(', ') + (hosts.length > MOST_HOSTS ? ', …' : '');
+    const words = `${pool.cidr} contains the hosts' own ${shown}: their blocks get no routes, and they give out none of its addresses; make a pool of a network that no host is in, and delete this one`;
+    add('pool-covers-hosts', pool.name, words);
   }
   for (const { device, reason, words } of wiring.tunnels.problems) add(reason, device, words);
   // With BGP it is BIRD that leads to hosts of other segments.

@@ -1,10 +1,11 @@
 import { isFault, messageOf } from '../base/index.js';
 import { blockPrefix, resourcePrefix, type CallOptions, type Store } from '../datastore/index.js';
-import { Cidr, type Family, type IpPool } from '../model/index.js';
+import { Cidr, hostAddressesOf, type Family, type IpPool } from '../model/index.js';
 import {
   checkPoolBlocks,
   checkPoolOverlap,
   decodeIpPool,
+  decodeNode,
   invalidFields,
   stringOf,
   type Resource,
@@ -32,6 +33,32 @@ export function blockOfKey(key: string): Cidr | undefined {
   const dash = segment.lastIndexOf('-');
   return Cidr.tryParse(`${segment.slice(0, dash)}/${segment.slice(dash + 1)}`);
 }
+
+/** What to warn of a pool with addresses of hosts in it; undefined when there are none. */
+export async function coveredHosts(
+  store: Store,
+  { spec }: Resource,
+  options?: CallOptions,
+): Promise<string | undefined> {
+  const cidr = Cidr.tryParse(stringOf(spec, 'cidr'));
+  if (cidr === undefined) return undefined;
+  const { entries } = await store.list(resourcePrefix('nodes'), options);
+  const covered = entries.flatMap(({ key, value }) => {
+    try {
+      const node = decodeNode(value, key);
+      return hostAddressesOf(node).some((address) => cidr.contains(address)) ? [node.name] : [];
+    } catch (error) {
+      if (!isFault(error, 'corrupt')) throw error;
+      return [];
+    }
+  });
+  if (covered.length === 0) return undefined;
+  const more = covered.length > MOST_NAMED ? ', …' : '';
+  return `${cidr} contains the addresses of ${covered.slice(0, MOST_NAMED).join(', ')}${more}: these hosts give out none of its addresses; use a network that no host is in`;
+}
+
+/** Of the nodes that a pool covers. */
+const MOST_NAMED = 5;
 
 /** A new pool overlaps no other, and no block of another size is left in it; a changed one stays apart. */
 export function poolCheck(io: Io, store: Store, options?: CallOptions): WriteCheck {

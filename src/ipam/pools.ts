@@ -2,6 +2,7 @@ import { Fault } from '../base/index.js';
 import {
   bitsOf,
   Cidr,
+  hostAddressesOf,
   parseSelector,
   type Address,
   type Family,
@@ -41,6 +42,7 @@ export function poolOfSubnet(catalog: Catalog, subnet: Cidr): Versioned<IpPool> 
       },
     );
   }
+  refuseCovering(catalog, found.value);
   return found;
 }
 
@@ -60,6 +62,7 @@ export function candidatePools(
       value.cidr.family === family &&
       !value.closed &&
       value.assignmentMode === 'Automatic' &&
+      !coversOwnHost(catalog, value) &&
       admits(value, node),
   );
   if (chosen.length > 0) return chosen;
@@ -98,7 +101,23 @@ function namedPool(catalog: Catalog, name: string, family: Family | undefined): 
       },
     );
   }
+  refuseCovering(catalog, pool.value);
   return pool;
+}
+
+/** Sooner or later a container would have a host's address, and its route would cut the host off. */
+function coversOwnHost({ node }: Catalog, pool: IpPool): boolean {
+  if (node.value === undefined) return false;
+  return hostAddressesOf(node.value).some((address) => pool.cidr.contains(address));
+}
+
+function refuseCovering(catalog: Catalog, pool: IpPool): void {
+  if (!coversOwnHost(catalog, pool)) return;
+  throw new Fault(
+    'refused',
+    `IP pool ${pool.name} (${pool.cidr}) contains the address of this host; use a pool of a network that no host is in: ${ADD_ONE}`,
+    { reason: 'pool-covers-host' },
+  );
 }
 
 /** Docker hosts know no namespaces with labels, so a pool with a namespaceSelector is never automatic here. */

@@ -1,3 +1,6 @@
+import { Address } from './address.js';
+import { Cidr } from './cidr.js';
+
 /**
  * How far the emptying of a node is: `started`, it takes no addresses any more; `empty`, nothing runs on it, and it
  * gives up its tunnel addresses and BGP sessions too.
@@ -20,4 +23,13 @@ export interface Node {
   readonly vxlanTunnelMacV6?: string;
   /** Set while the node is being emptied, or is. */
   readonly drain?: Drain;
+}
+
+/** A node's own addresses, without its tunnels'; those that cannot be read are absent. */
+export function hostAddressesOf(node: Node): readonly Address[] {
+  return [node.ipv4Address, node.ipv6Address].flatMap((text) =>
+    text === undefined
+      ? []
+      : (Cidr.tryParseInterface(text)?.address ?? Address.tryParse(text) ?? []),
+  );
 }

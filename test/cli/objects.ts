@@ -365,3 +365,14 @@ t.test('status shows what the daemon says', async (t) => {
   t.same(JSON.parse((await cli('status -o json', { status })).out), status);
   t.match(await cli('status -o xml', { status }), { status: 1, err: /use table or json/ });
 });
+
+t.test('a pool that contains hosts is taken with a warning', async (t) => {
+  const cli = cliOn(createMemoryStore());
+  const nodes = [1, 2].map((at) => node(`node${at}`, `{bgp: {ipv4Address: 10.20.0.${at}/24}}`));
+  t.equal((await cli('create -f -', { stdin: nodes.join('---\n') })).status, 0);
+  const created = await cli('create -f -', { stdin: pool('hosts', '{cidr: 10.20.0.0/16}') });
+  t.equal(created.status, 0);
+  t.match(created.err, /warning: 10\.20\.0\.0\/16 contains the addresses of node1, node2: /);
+  const other = await cli('create -f -', { stdin: pool('other', '{cidr: 10.30.0.0/16}') });
+  t.equal(other.err, '');
+});

@@ -323,6 +323,13 @@ async function withoutProgram(t: Test, scene: Scene): Promise<void> {
   t.equal(agent.status().state, 'in-sync', 'everything else is as it should be');
   t.ok(hasRoutes(), 'the routes of the last BIRD stay');
   run('umount', program);
+  const old = join(folder, 'bird-1.6');
+  writeFileSync(old, '#!/bin/sh\necho BIRD version 1.6.8\n', { mode: 0o755 });
+  run('mount', '--bind', old, program);
+  const tooOld = (): boolean => /BIRD 1\.6\.8; 2\.0\.7 or later/.test(reasons(agent).join('\n'));
+  await until(tooOld, 'it to be found too old', 30_000);
+  t.ok(hasRoutes(), 'the routes stay still');
+  run('umount', program);
   await until(() => isUp(agent, '192.0.2.2'), 'it to be found', 30_000);
 }
 

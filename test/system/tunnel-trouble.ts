@@ -13,6 +13,7 @@ t.test('what stands in the way is told', { skip: labObstacle() ?? false }, async
   await t.test('a kernel without IPIP', (t) => withoutIpip(t, lab, one));
   await t.test('UDP port 4789 of another program', (t) => portTaken(t, lab, one));
   await t.test('two Nodes with one address', (t) => sameAddress(t, lab, other));
+  await t.test('a pool that contains the hosts', (t) => coveringPool(t, lab));
   await t.test('a Node that is deleted gives everything back', (t) => deleted(t, lab, one, other));
 });
 
@@ -61,6 +62,27 @@ async function sameAddress(t: Test, lab: MeshLab, { address }: MeshHost): Promis
   const gone = async (): Promise<boolean> => !/twin/.test(await lab.calicoctl(['status']));
   await until(gone, 'it to be forgotten');
   t.pass();
+}
+
+/** Hosts have their blocks already, as when a pool is widened, or when a host moves. */
+async function coveringPool(t: Test, lab: MeshLab): Promise<void> {
+  const [one, other] = lab.hosts;
+  if (one === undefined || other === undefined) throw new Error('two hosts are needed');
+  const pool = ipPool('wide', '172.16.0.0/16', { vxlanMode: 'Always' });
+  await lab.calicoctl(['create', '-f', '-'], pool);
+  const block = other.address.replace(/\.\d+$/, '.192-26');
+  const key = `/calico/ipam/v2/host/node2/ipv4/block/${block}`;
+  await one.host.must('etcdctl', ['put', key, '{"state":"confirmed","deleted":false}'], API);
+  await told(lab, /pool-covers-hosts.*wide.*172\.16\.0\.0\/16 contains the hosts' own/s);
+  await told(lab, /covers-host.*172\.16\.60\.192\/26/s);
+  for (const { host } of lab.hosts) {
+    t.notMatch(await host.must('ip', ['route']), '172.16.60.192/26', `no route on ${host.name}`);
+  }
+  const { status } = await one.host.run('ping', ['-n', '-c', '1', '-W', '5', other.address]);
+  t.equal(status, 0, 'the hosts reach each other');
+  await one.host.must('etcdctl', ['del', key], API);
+  await lab.calicoctl(['delete', 'ippool', 'wide']);
+  await until(async () => !/wide/.test(await lab.calicoctl(['status'])), 'it to be forgotten');
 }
 
 async function deleted(t: Test, lab: MeshLab, one: MeshHost, other: MeshHost): Promise<void> {

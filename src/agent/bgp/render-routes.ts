@@ -1,4 +1,4 @@
-import { Cidr, type Family, type IpPool } from '../../model/index.js';
+import { Cidr, poolOf, type Address, type Family, type IpPool } from '../../model/index.js';
 import { communityOf, netSet, quotable, sortedCidrs } from './bird-text.js';
 import type { BgpFacts, Session } from './facts.js';
 import { bgpAddress, type BgpConfigurations } from './own-node.js';
@@ -31,7 +31,12 @@ export function renderRoutes(
   plainRoutes = false,
 ): string[] {
   const pools = [...facts.pools].filter(({ cidr }) => cidr.family === family);
-  const blocks = sortedCidrs([...facts.blocks].filter((block) => block.family === family));
+  const hosts = hostsInPools(facts, pools, family);
+  const blocks = sortedCidrs(
+    [...facts.blocks].filter(
+      (block) => block.family === family && !hosts.some((host) => block.contains(host)),
+    ),
+  );
   const gateways = sessions.filter((one) => one.family === family && one.reachableBy !== undefined);
   return [
     `# ---- IPv${family} ----`,
@@ -39,6 +44,7 @@ export function renderRoutes(
     ...toKernel(facts, family, pools, plainRoutes),
     ...toPeer(facts, configurations, family, { pools, blocks }),
     `function calico_from_peer${family}() {`,
+    ...hosts.map((host) => `  if ${host} ~ net then reject; # a host is not to be cut off`),
     `  if net ~ ${netSet(cidrsOf(pools), '+')} then accept;`,
     '  reject;',
     '}',
@@ -59,6 +65,19 @@ export function renderRoutes(
     ),
     '}',
   ];
+}
+
+/** Addresses of hosts that lie in a pool; hardly ever any. */
+function hostsInPools(
+  { nodes }: BgpFacts,
+  pools: readonly IpPool[],
+  family: Family,
+): readonly Address[] {
+  const inside = [...nodes].flatMap((node) => {
+    const address = bgpAddress(node, family);
+    return address !== undefined && poolOf(pools, address) !== undefined ? [address] : [];
+  });
+  return inside.sort((a, b) => a.compare(b));
 }
 
 function cidrsOf(pools: readonly IpPool[]): Cidr[] {

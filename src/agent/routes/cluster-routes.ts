@@ -38,6 +38,8 @@ export class ClusterRoutes {
   readonly #holders = new Map<string, string>();
   readonly #endpoints = new Map<string, readonly Address[]>();
   readonly #destinations = new Map<string, Cidr>();
+  /** Addresses of hosts that lie in a pool, by node: hardly ever any. */
+  readonly #inPools = new Map<string, readonly Address[]>();
   #pools: readonly IpPool[] = [];
   #plainRoutes = false;
   #dirty = new Set<string>();
@@ -55,6 +57,7 @@ export class ClusterRoutes {
 
   setPools(pools: Iterable<IpPool>): void {
     this.#pools = [...pools];
+    for (const name of this.#nodes.keys()) this.#look(name);
     this.#markAll();
   }
 
@@ -70,6 +73,7 @@ export class ClusterRoutes {
     const next = node === undefined ? undefined : routedNode(node);
     if (next === undefined) this.#nodes.delete(name);
     else this.#nodes.set(name, next);
+    this.#look(name);
     for (const kind of tunnelKinds) {
       const source = `node ${name} ${kind}`;
       const [old, fresh] = [before?.tunnels[kind], next?.tunnels[kind]];
@@ -148,7 +152,18 @@ export class ClusterRoutes {
       holder: this.#nodes.get(holder),
       isOwn: holder === this.#self,
       plainRoutes: this.#plainRoutes,
+      coversHost: [...this.#inPools.values()].flat().some((host) => destination.contains(host)),
     });
+  }
+
+  /** Whether a pool contains the node's own addresses. */
+  #look(name: string): void {
+    const hosts = Object.values(this.#nodes.get(name)?.hosts ?? {}).map(({ address }) => address);
+    const inside = hosts.filter((host) => poolOf(this.#pools, host) !== undefined);
+    if (String(inside) === String(this.#inPools.get(name) ?? [])) return;
+    if (inside.length === 0) this.#inPools.delete(name);
+    else this.#inPools.set(name, inside);
+    this.#markAll();
   }
 
   /** Whose the destination is; undefined when it needs no route of its own. */

@@ -19,6 +19,7 @@ export interface RouteProblem {
 const WORDS: Readonly<Record<RouteObstacle, string>> = {
   'node-missing': 'the datastore has no Node of the host that owns it',
   'node-without-address': 'the Node of its host, or our own, has no address of this family',
+  'covers-host': 'it contains the address of a host, which a route would cut off',
   'no-tunnel-address': 'its host has no tunnel address yet',
   'other-subnet':
     'its pool is without encapsulation and its host is not on our subnet: use BGP, or CrossSubnet',

@@ -14,6 +14,8 @@ export type RouteReason =
   | 'node-missing'
   /** The Node of the block's host, or our own, has no address of the family. */
   | 'node-without-address'
+  /** It contains a host's own address: a route would cut that host off. */
+  | 'covers-host'
   /** The host has no tunnel address yet. */
   | 'no-tunnel-address'
   /** A plain pool, and the host is not on our segment: BGP is needed, or an encapsulation. */
@@ -76,6 +78,8 @@ export interface TargetInput {
   readonly isOwn: boolean;
   /** Routes of plain pools are the agent's too, not BIRD's. */
   readonly plainRoutes: boolean;
+  /** The destination contains the address of a host. */
+  readonly coversHost: boolean;
 }
 
 const NONE = { kind: 'none' } as const;
@@ -88,6 +92,7 @@ const no = (reason: RouteReason): RouteTarget => ({ kind: 'none', reason });
 export function targetOf(input: TargetInput): RouteTarget {
   const { destination, pool, own, holder, isOwn, plainRoutes } = input;
   if (pool === undefined) return NONE;
+  if (input.coversHost) return no('covers-host');
   const encapsulation = encapsulationOf(pool);
   if (encapsulation === undefined && !plainRoutes) return NONE;
   if (isOwn) return destination.isHost ? NONE : { kind: 'blackhole' };

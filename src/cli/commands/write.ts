@@ -9,7 +9,7 @@ import { acceptable, refuseReadOnly, type ChangeOptions, type Objects } from '..
 import { reportWrites, type Outcome, type WriteVerb } from '../outcome.js';
 import { peerCheck } from '../peer-checks.js';
 import { lockOutWarning, policyTierCheck } from '../policy-checks.js';
-import { poolCheck } from '../pool-checks.js';
+import { coveredHosts, poolCheck } from '../pool-checks.js';
 import type { SharedOptions } from '../session.js';
 import { trialIo, withTrial } from '../trial.js';
 
@@ -145,7 +145,11 @@ function checkOf(
 async function tellNotes(io: Io, objects: Objects, { kind, resource }: Manifest): Promise<void> {
   const call: CallOptions = io.signal === undefined ? {} : { signal: io.signal };
   for (const note of kind.notes?.(resource) ?? []) io.err(`note: ${note}\n`);
-  if (kind.kind !== 'HostEndpoint') return;
-  const warning = await lockOutWarning(io, objects.store, resource, call);
+  const warning =
+    kind.kind === 'IPPool'
+      ? await coveredHosts(objects.store, resource, call)
+      : kind.kind === 'HostEndpoint'
+        ? await lockOutWarning(io, objects.store, resource, call)
+        : undefined;
   if (warning !== undefined) io.err(`warning: ${warning}\n`);
 }

@@ -100,6 +100,29 @@ t.test('IPv6', async (t) => {
   );
 });
 
+t.test('a pool that contains hosts cuts none of them off', async (t) => {
+  const pool = routePool('192.0.0.0/16', { vxlanMode: 'Always' });
+  const tunnel = { ipv4VxlanTunnelAddress: '192.0.9.64' };
+  const facts = [
+    { node: routeNode('node1', '192.0.2.1/24') },
+    { node: routeNode('node2', '192.0.2.66/24', tunnel) },
+    { block: '192.0.2.0/26', of: 'node1' },
+    { block: '192.0.2.64/26', of: 'node2' },
+    { block: '192.0.9.64/26', of: 'node2' },
+    { endpoint: 'e', of: 'node2', addresses: ['192.0.2.1'] },
+  ];
+  const routes = cluster([pool], facts);
+  t.same(changesOf(routes), [
+    '192.0.2.0/26 none covers-host',
+    '192.0.2.1/32 none covers-host',
+    '192.0.2.64/26 none covers-host',
+    '192.0.9.64/26 vxlan4 192.0.9.64',
+    '192.0.9.64/32 none',
+  ]);
+  tell(routes, [{ node: routeNode('node2', '198.51.100.2/24', tunnel) }]);
+  t.ok(changesOf(routes).includes('192.0.2.64/26 vxlan4 192.0.9.64'), 'the host has moved away');
+});
+
 t.test('what is not known yet', async (t) => {
   const pool = routePool('10.1.0.0/16', { vxlanMode: 'Always' });
   const routes = cluster([pool], blocks('10.1.0'));
