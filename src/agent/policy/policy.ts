@@ -20,7 +20,7 @@ import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
 import { ownLabels } from './scoped-selector.js';
 import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
-import type { EndpointFacts } from './selector-members.js';
+import { endpointKey, type EndpointFacts } from './selector-members.js';
 import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
@@ -54,6 +54,8 @@ export class Policy {
   #revision = 0;
   #encapsulated = false;
   readonly #locals: LocalEndpoints;
+  /** What was told, by address. */
+  readonly facts: PolicyFacts;
   #announce = (): void => undefined;
   /** Settles with `begin`. */
   readonly begun = new Promise<void>((resolve) => (this.#announce = resolve));
@@ -63,8 +65,8 @@ export class Policy {
     this.#now = now;
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
-    const [rules, applied] = [new RuleChains(sink), this.#applied];
-    this.#rules = rules;
+    const applied = this.#applied;
+    const rules = (this.#rules = new RuleChains(sink));
     const tiers = new TierChains(sink, rules);
     this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
     const { waits = false } = settings;
@@ -73,9 +75,6 @@ export class Policy {
     this.facts = new PolicyFacts(rules, applied, this.#locals);
     if (waits) rules.members.hold();
   }
-
-  /** What was told, by address. */
-  readonly facts: PolicyFacts;
 
   get counts(): PolicyCounts {
     return {
@@ -247,6 +246,3 @@ export class Policy {
     this.#hosts.renew(all);
   }
 }
-
-/** Apart from those of sets and host endpoints. A stored key is by itself, and as a part of another text would be kept twice. */
-const endpointKey = (key: string): string => (key.startsWith('/') ? key : `endpoint ${key}`);
