@@ -72,7 +72,7 @@ export class Policy {
     const { waits = false } = settings;
     this.#locals = new LocalEndpoints(sink, this.#lists, applied, waits);
     this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
-    this.facts = new PolicyFacts(rules, applied, this.#locals);
+    this.facts = new PolicyFacts({ rules, applied, locals: this.#locals, hosts: this.#hosts });
     if (waits) rules.members.hold();
   }
 
@@ -194,6 +194,7 @@ export class Policy {
     };
     this.#rules.members.setItem(`host ${id}`, facts);
     this.#hosts.set(id, local ? endpoint : undefined);
+    if (local) this.#revision += 1;
     this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
   }
 
@@ -209,6 +210,7 @@ export class Policy {
 
   setHostSettings(settings: HostSettings): void {
     this.#hosts.setSettings(settings);
+    this.#revision += 1;
   }
 
   /** Tunnels between the hosts, which host endpoints let pass and containers must not speak. */
