@@ -15,13 +15,18 @@ export function hostInsight(node: string, agent: () => Promise<Agent>): HostInsi
       if (insight === undefined) {
         return { node, dataplane: 'external', hostAddresses: [], flows: [], isPartial: false };
       }
-      const { hostAddresses, flows, isPartial } = await insight.connections();
+      const { hostAddresses, interfaces, flows, isPartial } = await insight.connections();
       const shown = flows.map((flow) => ({
         ...flow,
         source: String(flow.source),
         destination: String(flow.destination),
       }));
-      return { node, dataplane: 'internal', hostAddresses, flows: shown, isPartial };
+      const named = interfaces.map(({ name, addresses }) => ({
+        name,
+        addresses: addresses.map(String),
+      }));
+      const answer = { node, dataplane: 'internal', isPartial } as const;
+      return { ...answer, hostAddresses, interfaces: named, flows: shown };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { messageOf, type Fault, type Log } from './base/index.js';
 import type { AdminServer } from './admin/index.js';
 import type { DaemonConfig } from './config/index.js';
+import { containerAttachment } from './container-attachment.js';
 import type { DaemonCore } from './daemon-core.js';
 import { hostInsight } from './host-insight.js';
 import type { Metrics, MetricsServer } from './metrics/index.js';
@@ -63,6 +64,7 @@ async function openAdmin(options: LocalServicesOptions): Promise<AdminServer | u
     path: config.adminSocket,
     status: async () => options.status(),
     log,
+    containers: containerAttachment(config, waitForCore),
     insight: hostInsight(config.nodeName.name, async () => (await waitForCore()).agent),
     store: async () => {
       const { store } = await waitForCore();

@@ -9,6 +9,8 @@ export interface Question {
   readonly body?: unknown;
   /** A lost reply leaves it open whether it happened. */
   readonly writes?: boolean;
+  /** Ten seconds unless told. */
+  readonly boundMs?: number;
 }
 
 /** HTTP over the daemon's unix socket, one connection a request. */
@@ -53,7 +55,7 @@ export function createChannel(path: string): Channel {
   }
 
   async function ask(question: Question, given?: AbortSignal): Promise<string> {
-    const signal = deadline(CALL_MS, given);
+    const signal = deadline(question.boundMs ?? CALL_MS, given);
     const response = await open(question, signal);
     let text = '';
     try {

@@ -40,9 +40,11 @@ export interface WireFlow {
   readonly icmpCode?: number;
 }
 
-/** The connections of this host's containers. */
+/** The connections of this host's containers, and of its own processes. */
 export interface FlowsAnswer extends Answer {
   readonly hostAddresses: readonly string[];
+  /** Its interfaces but those of containers, with addresses as text. */
+  readonly interfaces?: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly flows: readonly WireFlow[];
   /** There were too many to tell all. */
   readonly isPartial: boolean;

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Fault, toFault, type FaultKind, type Log } from '../base/index.js';
 import { stringifyJson, type Store } from '../datastore/index.js';
+import { addContainerRoutes, type Containers } from './containers.js';
 import { CountersBody, type CountersRequest, type HostInsight } from './host-insight.js';
 import {
   CommitBody,
@@ -39,6 +40,8 @@ export interface AdminServerOptions {
   readonly status: () => Promise<unknown>;
   /** What the host's kernel knows; `unsupported` is answered without it. */
   readonly insight?: HostInsight;
+  /** What the daemon does with containers for calicoctl; `unsupported` is answered without it. */
+  readonly containers?: Containers;
   readonly log: Log;
 }
 
@@ -108,6 +111,7 @@ async function build(
   app.get('/status', async (_, reply) => json(reply, await options.status()));
   addStoreRoutes(app, options.store);
   addInsightRoutes(app, options.insight);
+  addContainerRoutes(app, options.containers, json);
   app.setErrorHandler((error, _, reply) => {
     const fault = asFault(error);
     if (fault.kind === 'internal') options.log.error({ err: error }, 'an admin request failed');

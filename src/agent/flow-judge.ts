@@ -1,6 +1,7 @@
 import {
   Cidr,
   type Address,
+  type FailsafePort,
   type PortProtocol,
   type Profile,
   type PublishedPort,
@@ -9,13 +10,14 @@ import { NAMESPACE_LABEL } from '../model/v3/index.js';
 import {
   defaultVerdictSettings,
   denialOfConnection,
+  type HostSide,
   type LocalSide,
   type Packet,
   type ReachOfHosts,
   type Workload,
   type World,
 } from '../model/verdict/index.js';
-import type { DecidesAt, FactsAt, PolicyFacts } from './policy/index.js';
+import type { DecidesAt, DecidesAtHost, FactsAt, PolicyFacts } from './policy/index.js';
 
 /**
  * Whether the policies of this host's containers forbid a connection: as a second opinion, from the
@@ -30,7 +32,11 @@ export function isForbidden(
     const decides = facts.decidesAt(address);
     return decides && sideOf(facts, flow, decides);
   };
-  const denial = denialOfConnection(flow, localAt, reach);
+  const hostAt = (address: Address): HostSide | undefined => {
+    const decides = facts.hostAt(address);
+    return decides && hostSideOf(facts, flow, decides);
+  };
+  const denial = denialOfConnection(flow, { localAt, hostAt }, reach);
   if (denial === undefined) return false;
   const byPolicy = !['profile', 'missing-profile', 'no-match'].includes(denial.reason.type);
   if (denial.direction === 'Egress' || byPolicy || flow.translated !== true) return true;
@@ -61,12 +67,41 @@ function sideOf(
     ...{ policies, tiers, nodes: [], settings: defaultVerdictSettings },
     profiles: [],
   };
-  const profiles = new Set([workload, ...world.workloads].flatMap((one) => one.profiles));
+  return { workload, world: withProfiles(facts, world, workload.profiles) };
+}
+
+function hostSideOf(facts: PolicyFacts, packet: Packet, decides: DecidesAtHost): HostSide {
+  const { host, endpoints, policies, tiers, settings, encapsulation } = decides;
+  const members = membersOf(facts, [packet.source, packet.destination]);
+  const { failsafeInbound: inbound, failsafeOutbound: outbound } = settings;
+  const world: World = {
+    ...members,
+    ...{ policies, tiers, nodes: [], profiles: [] },
+    hostEndpoints: [...endpoints, ...members.hostEndpoints],
+    settings: {
+      ...defaultVerdictSettings,
+      ...(inbound === undefined ? {} : { failsafeInbound: inbound.map(inWords) }),
+      ...(outbound === undefined ? {} : { failsafeOutbound: outbound.map(inWords) }),
+      ...encapsulation,
+    },
+  };
+  const node = endpoints[0]?.node ?? '';
+  return { host, node, world: withProfiles(facts, world, []) };
+}
+
+/** The evaluator takes networks as text. */
+function inWords({ net, ...port }: FailsafePort): World['settings']['failsafeInbound'][number] {
+  return { ...port, ...(net === undefined ? {} : { net: String(net) }) };
+}
+
+/** Those of all that the world knows, and these. */
+function withProfiles(facts: PolicyFacts, world: World, more: readonly string[]): World {
+  const profiles = new Set([...more, ...world.workloads.flatMap((one) => one.profiles)]);
   for (const set of world.networkSets) profiles.add(`kns.${set.namespace ?? ''}`);
   for (const host of world.hostEndpoints) for (const name of host.profiles) profiles.add(name);
   const known = [...profiles].map((name) => facts.profile(name));
   const present = known.filter((one): one is Profile => one !== undefined);
-  return { workload, world: { ...world, profiles: present } };
+  return { ...world, profiles: present };
 }
 
 type Members = Pick<World, 'workloads' | 'hostEndpoints' | 'networkSets'>;

@@ -1,7 +1,8 @@
 import type { CountedEndpoint, CountedList } from '../model/index.js';
 import type { ConnectionFlow, Netlink } from '../netlink/index.js';
 import type { Nft } from '../nft/index.js';
-import type { Policy } from './policy/index.js';
+import { listHostInterfaces } from './host-interfaces.js';
+import type { HostInterface, Policy } from './policy/index.js';
 import { nameOf, readCounters, readTotals, type PolicyTotal } from './policy-counters.js';
 
 /** The connections that a change of policy may end. */
@@ -9,6 +10,8 @@ export interface HostConnections {
   /** Of this host, as text. */
   readonly hostAddresses: readonly string[];
   readonly flows: readonly ConnectionFlow[];
+  /** Its interfaces but those of containers. */
+  readonly interfaces: readonly HostInterface[];
   /** There were too many to tell all. */
   readonly isPartial: boolean;
 }
@@ -18,7 +21,7 @@ export interface Insight {
   /** Undefined for an endpoint that this host does not judge. */
   counters(endpoint: CountedEndpoint): Promise<readonly CountedList[] | undefined>;
   policyTotals(): Promise<readonly PolicyTotal[]>;
-  /** With an end that is a container of this host. */
+  /** With an end that is a container or a process of this host. */
   connections(): Promise<HostConnections>;
 }
 
@@ -42,14 +45,17 @@ export function createInsight({ nft, netlink, policy, table }: InsightParts): In
     policyTotals: () => readTotals(nft, table, policy),
     connections: async () => {
       const own = await netlink.addresses();
+      const hostAddresses = own.map(({ address }) => String(address));
+      const interfaces = await listHostInterfaces(netlink);
+      const here = new Set(hostAddresses);
       let seen = 0;
       const flows = await netlink.listFlows(({ source, destination }) => {
-        if (!facts.isLocal(source) && !facts.isLocal(destination)) return false;
+        const ofHost = here.has(String(source)) !== here.has(String(destination));
+        if (!ofHost && !facts.isLocal(source) && !facts.isLocal(destination)) return false;
         seen += 1;
         return seen <= MOST_FLOWS;
       });
-      const hostAddresses = own.map(({ address }) => String(address));
-      return { hostAddresses, flows, isPartial: seen > MOST_FLOWS };
+      return { hostAddresses, interfaces, flows, isPartial: seen > MOST_FLOWS };
     },
   };
 }

@@ -22,6 +22,10 @@ const io: Io = {
   showProtocols: async (path) => (await import('../bird/index.js')).showProtocols(path),
   readCounters: async (endpoint) => (await import('./stores.js')).readCounters(inputs, endpoint),
   readFlows: async () => (await import('./stores.js')).readFlows(inputs),
+  containers: {
+    add: async (request) => (await import('./stores.js')).containersOf(inputs).add(request),
+    remove: async (request) => (await import('./stores.js')).containersOf(inputs).remove(request),
+  },
   readStatus: async (socket) => (await import('./stores.js')).readStatus(inputs, socket),
 };
 

@@ -1,4 +1,4 @@
-import type { CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
+import type { Containers, CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
 import type { BirdProtocol } from '../bird/index.js';
 import type { ConfigInputs } from '../config/index.js';
 import type { Store } from '../datastore/index.js';
@@ -33,6 +33,8 @@ export interface Io {
   readonly readCounters: (endpoint: CountersRequest) => Promise<CountersAnswer>;
   /** The connections of this host's containers. */
   readonly readFlows: () => Promise<FlowsAnswer>;
+  /** What the daemon of this host does with containers. */
+  readonly containers: Containers;
   /** Protocols of the BIRD that listens at a path; throws `unavailable` when none does. */
   readonly showProtocols: (path: string) => Promise<readonly BirdProtocol[]>;
   /** Fires when the command shall end. */

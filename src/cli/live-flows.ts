@@ -5,8 +5,10 @@ import {
   denialOfConnection,
   describeReason,
   type Denial,
+  type HostSide,
   type LocalSide,
   type Packet,
+  type Sides,
 } from '../model/verdict/index.js';
 import { workloadLabel } from './flow-words.js';
 import type { Io } from './io.js';
@@ -20,12 +22,12 @@ export interface EndedFlow {
 
 /** What of one host's connections the agent there would end when the world becomes `after`. */
 export function endedFlows(
-  { node, hostAddresses, flows }: Pick<FlowsAnswer, 'node' | 'hostAddresses' | 'flows'>,
+  answer: Pick<FlowsAnswer, 'node' | 'hostAddresses' | 'interfaces' | 'flows'>,
   before: KnownWorld,
   after: KnownWorld,
 ): EndedFlow[] {
-  const [earlier, later] = [before, after].map((world) => judgeOf(world, node, hostAddresses));
-  return flows.flatMap((flow) => {
+  const [earlier, later] = [before, after].map((world) => judgeOf(world, answer));
+  return answer.flows.flatMap((flow) => {
     const packet = packetOf(flow);
     const denial = packet && later?.(packet);
     // What is forbidden already is ended without this change.
@@ -34,9 +36,14 @@ export function endedFlows(
   });
 }
 
+const LOOPBACK = 'lo';
+
 type Judge = (packet: Packet) => Denial | undefined;
 
-function judgeOf(world: KnownWorld, node: string, hostAddresses: readonly string[]): Judge {
+function judgeOf(
+  world: KnownWorld,
+  { node, hostAddresses, interfaces = [] }: Parameters<typeof endedFlows>[0],
+): Judge {
   const locals = new Map<string, LocalSide>();
   for (const workload of world.workloads) {
     if (workload.node !== node) continue;
@@ -47,7 +54,18 @@ function judgeOf(world: KnownWorld, node: string, hostAddresses: readonly string
     hostAddresses: new Set(hostAddresses),
     trusted: new Set(hosts.flatMap(({ addresses }) => addresses.map(String))),
   };
-  return (packet) => denialOfConnection(packet, (address) => locals.get(String(address)), reach);
+  const hostSides = new Map<string, HostSide>();
+  for (const { name, addresses } of interfaces) {
+    if (name === LOOPBACK) continue;
+    const host = { name, addresses: addresses.flatMap((text) => Address.tryParse(text) ?? []) };
+    for (const text of addresses) hostSides.set(text, { world, node, host });
+  }
+  const hasHosts = world.hostEndpoints.some((each) => each.node === node);
+  const sides: Sides = {
+    localAt: (address) => locals.get(String(address)),
+    ...(hasHosts ? { hostAt: (address) => hostSides.get(String(address)) } : {}),
+  };
+  return (packet) => denialOfConnection(packet, sides, reach);
 }
 
 function packetOf({ source, destination, ...rest }: WireFlow): Packet | undefined {

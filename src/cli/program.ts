@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { Fault } from '../base/index.js';
+import { addContainer } from './grammar-container.js';
 import { addChanging } from './grammar-changes.js';
 import { addBgp } from './grammar-bgp.js';
 import { addDatastore } from './grammar-datastore.js';
@@ -39,6 +40,7 @@ export function createProgram(io: Io, finish: Finish): Command {
   addChanging(program, io, finish);
   addIpam(program, io, finish);
   addPolicy(program, io, finish);
+  addContainer(program, io, finish);
   addDatastore(program, io, finish);
   addBgp(program, io, finish);
   addInformation(program, io, finish);

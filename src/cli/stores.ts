@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import type { AdminClient, CountersAnswer, CountersRequest, FlowsAnswer } from '../admin/index.js';
+import type {
+  AdminClient,
+  Containers,
+  CountersAnswer,
+  CountersRequest,
+  FlowsAnswer,
+} from '../admin/index.js';
 import { createLog, deadline, Fault, isFault, type LogLevel } from '../base/index.js';
 import {
   adminSocketOf,
@@ -81,6 +87,14 @@ export async function readCounters(
 /** The connections of this host's containers. */
 export async function readFlows(inputs: Inputs): Promise<FlowsAnswer> {
   return (await adminClient(inputs)).flows({ signal: deadline(KERNEL_MS) });
+}
+
+/** Attaching containers; the daemon has Docker do it. */
+export function containersOf(inputs: Inputs): Containers {
+  return {
+    add: async (request) => (await adminClient(inputs)).addContainer(request),
+    remove: async (request) => (await adminClient(inputs)).removeContainer(request),
+  };
 }
 
 async function adminClient(inputs: Inputs): Promise<AdminClient> {

@@ -40,6 +40,19 @@ export interface DockerEndpoint {
   readonly mac: string;
 }
 
+/** One container, as `GET /containers/{id}/json` tells it. */
+export interface DockerContainer {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly isRunning: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What it was started with, such as `none`, `host` or `container:<id>`. */
+  readonly networkMode: string;
+  /** Names of its networks now. */
+  readonly networks: readonly string[];
+}
+
 /** One entry of `GET /networks/{id}`, also for endpoints whose container is gone. */
 export interface DockerAttachment {
   readonly endpointId: string;
@@ -108,6 +121,18 @@ export function readEndpoints(body: unknown): DockerEndpoint[] {
       };
     });
   });
+}
+
+export function readContainer(body: unknown): DockerContainer {
+  const container = objectOf(body);
+  return {
+    id: textOf(container['Id']),
+    name: textOf(container['Name']).replace(/^\//, ''),
+    isRunning: objectOf(container['State'])['Running'] === true,
+    labels: textsOf(objectOf(container['Config'])['Labels']),
+    networkMode: textOf(objectOf(container['HostConfig'])['NetworkMode']),
+    networks: Object.keys(objectOf(objectOf(container['NetworkSettings'])['Networks'])),
+  };
 }
 
 /** Attachments of one inspected network. */

@@ -7,16 +7,26 @@ import {
   readEvent,
   readNetworks,
   textOf,
+  readContainer,
   type DockerAttachment,
+  type DockerContainer,
   type DockerEndpoint,
   type DockerEvent,
   type DockerNetwork,
   type EngineIdentity,
 } from './engine-records.js';
+import {
+  changes,
+  inspect,
+  orUndefined,
+  type Changes,
+  type Dial,
+  type Read,
+} from './engine-changes.js';
 import { readStoppedContainer, type StoppedContainer } from './stopped-containers.js';
 
 /** One Docker engine's API, as far as the inventory reads it. Every call is bounded by `CALL_MS`. */
-export interface Engine {
+export interface Engine extends Changes {
   readonly identity: EngineIdentity;
   /** Docker's folder, where its own records of containers are. */
   readonly dataRoot: string;
@@ -30,6 +40,8 @@ export interface Engine {
   stoppedContainers(): Promise<StoppedContainer[]>;
   /** As `docker start`, bounded by `START_MS`; success when it runs already. */
   startContainer(id: string): Promise<void>;
+  /** By name or the beginning of its id; `not-found` when there is none. */
+  container(word: string): Promise<DockerContainer>;
   /** Events since that time, without end; settles when the stream is open. */
   events(since: string, signal: AbortSignal): Promise<AsyncIterable<DockerEvent>>;
 }
@@ -46,16 +58,6 @@ const EVENTS = {
   type: ['network', 'container'],
   event: ['create', 'destroy', 'remove', 'connect', 'disconnect', 'start', 'rename'],
 };
-
-interface Request {
-  readonly path: string;
-  /** `GET` unless told. */
-  readonly method?: 'GET' | 'POST';
-  readonly query?: Readonly<Record<string, string>>;
-  readonly stream?: boolean;
-  readonly signal: AbortSignal;
-}
-type Dial = (request: Request) => Promise<unknown>;
 
 /**
  * Waits for the engine to answer and negotiates the API version. Faults: `unavailable` (socket absent, refused,
@@ -95,6 +97,8 @@ function engineOver(
       const path = `/containers/${id}/start`;
       await within(START_MS, [signal], (bound) => dial({ path, method: 'POST', signal: bound }));
     },
+    container: async (word) => readContainer(await inspect(read, word)),
+    ...changes(dial, START_MS, signal),
     ping: async () => {
       await dial({ path: '/_ping', signal: deadline(PING_MS, signal) });
     },
@@ -123,8 +127,6 @@ function engineOver(
   };
 }
 
-type Read = (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>;
-
 async function listStopped(read: Read): Promise<StoppedContainer[]> {
   const filters = JSON.stringify({ status: ['created', 'exited', 'dead'] });
   const listed = await read('/containers/json', { all: '1', filters });
@@ -135,16 +137,6 @@ async function listStopped(read: Read): Promise<StoppedContainer[]> {
     if (container !== undefined) found.push(container);
   }
   return found;
-}
-
-/** Undefined when it is gone meanwhile. */
-async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Fault && error.reason === 'http-404') return undefined;
-    throw error;
-  }
 }
 
 /** The highest version that both sides speak; the engine's minimum when it is newer than this program. */
@@ -166,19 +158,20 @@ async function dialer(socketPath: string, version: string | undefined): Promise<
     ...(version ? { version } : {}),
   });
   const modem = docker.modem as Modem;
-  return async ({ path, method = 'GET', query = {}, stream = false, signal }) => {
+  return async ({ path, method = 'GET', query = {}, body, stream = false, signal }) => {
     const answer = new Promise<unknown>((resolve, reject) => {
       const request = {
         path: `${path}?`,
         method,
         // What stands here would become the body of a POST, which Docker refuses.
         ...(method === 'GET' ? { options: { _query: query } } : {}),
-        statusCodes: { 200: true, 204: true, 304: true },
+        ...(body === undefined ? {} : { options: body }),
+        statusCodes: { 200: true, 201: true, 204: true, 304: true },
         isStream: stream,
         abortSignal: signal,
       };
-      modem.dial(request, (error, body) => {
-        if (error === null || error === undefined) resolve(body);
+      modem.dial(request, (error, answered) => {
+        if (error === null || error === undefined) resolve(answered);
         else reject(dialFault(path, socketPath, error, signal));
       });
     });

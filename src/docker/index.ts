@@ -1,3 +1,4 @@
+export { attachContainer, detachContainer, type AttachParts } from './attach.js';
 export type { InventoryListener, NetworkChange } from './catalog.js';
 export * from './endpoint-metadata.js';
 export type { DockerEndpoint, DockerNetwork, EngineIdentity } from './engine-records.js';

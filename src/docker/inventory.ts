@@ -59,6 +59,8 @@ export interface DockerInventory {
   failedStarts(signal: AbortSignal): Promise<StoppedContainer[]>;
   /** As `docker start`; Docker will call us meanwhile. Throws as `look` does. */
   startContainer(id: string, signal: AbortSignal): Promise<void>;
+  /** What answers now, for what a user asks; throws `unavailable`. */
+  engine(): Engine;
   /** Settles when the first list is in; rejects with the abort fault. */
   ready(signal: AbortSignal): Promise<void>;
   status(): InventoryStatus;
@@ -117,6 +119,7 @@ export function createDockerInventory(options: DockerInventoryOptions): DockerIn
       ),
     startContainer: (id, signal) =>
       orAbort(engineOf(work).startContainer(id), signal, `the start of ${id}`),
+    engine: () => engineOf(work),
     ready: (signal) =>
       orAbort(firstList, AbortSignal.any([signal, work.stopping]), "Docker's first list"),
     status: () => statusOf(work),

@@ -12,6 +12,9 @@ export const endpointOptions: Readonly<Record<string, string>> = {
   profile: 'name of the Calico profile for this endpoint',
 };
 
+/** What follows it is a label of the endpoint, as with labels of containers, but known from the begin. */
+const LABEL_PREFIX = 'org.projectcalico.label.';
+
 export interface NetworkOptions {
   readonly internal: boolean;
   /** Docker's generic options as the user gave them. */
@@ -38,11 +41,39 @@ export function readNetworkOptions(options: Readonly<Record<string, unknown>>): 
 /** Keys that belong to Docker are passed over; others must be ours. */
 export function readEndpointOptions(options: Readonly<Record<string, unknown>>): {
   readonly profile: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
 } {
   const own = Object.keys(options).filter((name) => !name.startsWith('com.docker.'));
-  refuseUnknown('endpoint option', own, endpointOptions);
+  const isLabel = (name: string): boolean => name.startsWith(LABEL_PREFIX);
+  refuseUnknown(
+    'endpoint option',
+    own.filter((name) => !isLabel(name)),
+    endpointOptions,
+  );
   const { profile } = options;
-  return { profile: readProfile(typeof profile === 'string' ? profile : undefined) };
+  const labels = own
+    .filter(isLabel)
+    .map((name) => readLabel(name.slice(LABEL_PREFIX.length), options[name]));
+  return {
+    profile: readProfile(typeof profile === 'string' ? profile : undefined),
+    labels: Object.fromEntries(labels),
+  };
+}
+
+const LABEL_KEY =
+  /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?$/;
+
+/** The two that Calico forces are overwritten whatever is said here. */
+function readLabel(key: string, value: unknown): readonly [string, string] {
+  if (typeof value === 'string' && LABEL_KEY.test(key) && LABEL_VALUE.test(value)) {
+    return [key, value];
+  }
+  throw new Fault(
+    'invalid',
+    `endpoint option ${LABEL_PREFIX}${key.slice(0, 80)}=${String(value).slice(0, 80)} is no label: at most 63 letters, digits, "-", "_" or "." between letters or digits`,
+    { reason: 'bad-option' },
+  );
 }
 
 function refuseUnknown(

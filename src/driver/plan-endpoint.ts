@@ -48,7 +48,7 @@ export async function planEndpoint(
     addresses.map((address) => leaseFor(context, address, given, signal)),
   );
   context.programmer.prepareAddresses(addresses);
-  const { profile: asked } = readEndpointOptions(body.Options ?? {});
+  const { profile: asked, labels } = readEndpointOptions(body.Options ?? {});
   const { name, provisional } = await profileOf(context, network, asked);
   const endpoint: WorkloadEndpoint = {
     namespace: context.settings.namespace,
@@ -62,7 +62,7 @@ export async function planEndpoint(
     mac,
     addresses,
     profiles: [name],
-    labels: {},
+    labels,
     ports: [],
     allowSpoofedSourcePrefixes: [],
   };

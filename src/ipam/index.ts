@@ -3,7 +3,7 @@ export type { AddressRequest, AllocatorOptions } from './allocator-options.js';
 export type { AddressLease, OwnAddress } from './own-addresses.js';
 export { hasPool, type ClaimOutcome, type LiveAddress } from './claim-again.js';
 export { Catalog } from './catalog.js';
-export { blockOrder } from './pools.js';
+export { blockOrder, describePools } from './pools.js';
 export {
   describeHolder,
   endpointHandle,

@@ -52,6 +52,10 @@ const ours: PeerRunner = async (command, folder) => {
     readStatus: async () => undefined,
     readCounters: () => Promise.reject(NO_DAEMON),
     readFlows: () => Promise.reject(NO_DAEMON),
+    containers: {
+      add: () => Promise.reject(NO_DAEMON),
+      remove: () => Promise.reject(NO_DAEMON),
+    },
     showProtocols: async () => [],
   };
   return { status: await main(wordsOf(command), io), out };

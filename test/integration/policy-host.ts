@@ -81,6 +81,25 @@ await inPrivateNamespace(import.meta.url, () => {
       await put(edge({ role: 'edge' }, { profiles: ['open'] }));
     });
 
+    await t.test('what comes to be forbidden is ended, but for the failsafe ports', async (t) => {
+      const before = host.agent.status().policy.connectionsEnded;
+      const ended = (): number => host.agent.status().policy.connectionsEnded - before;
+      t.ok((await world.open(HOST, 22)) && (await world.speak(5000)));
+      t.ok((await own.open(OUTSIDE, 443)) && (await own.speak(5000)));
+      const other = await startStation(t, outside);
+      t.ok((await other.open(HOST, 80)) && (await other.speak(5000)));
+      const deny = { action: 'Deny', protocol: 'TCP', destination: { ports: [22, 80] } };
+      await policy('close', { types: ['Ingress'], ingress: [deny, ALLOW] });
+      t.ok(ended() >= 1);
+      t.notOk(await other.speak(500), 'also when the host goes on speaking');
+      t.ok(await world.speak(5000), 'the failsafe port');
+      t.ok(await own.speak(5000), 'the other direction');
+      await policy('close', { types: ['Egress'], egress: [{ action: 'Deny' }] });
+      t.notOk(await own.speak(500));
+      t.ok(await world.speak(5000));
+      await remove('globalnetworkpolicies', 'close');
+    });
+
     await t.test('applyOnForward', async (t) => {
       const deny = { action: 'Deny', protocol: 'TCP', destination: { ports: [80] } };
       const through = { applyOnForward: true, order: 1 };

@@ -1,4 +1,4 @@
-import type { EncapsulationInUse, FailsafePort, HostEndpoint } from '../../model/index.js';
+import type { Address, EncapsulationInUse, FailsafePort, HostEndpoint } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { encapsulatedChain, toHostChain, workloadChains } from './base-chains.js';
 import { defaultFailsafePorts, failsafeChains } from './failsafe.js';
@@ -27,6 +27,16 @@ export interface HostSettings {
    * the host's own firewall decides.
    */
   readonly endpointToHost?: 'Drop' | 'Accept' | 'Return';
+}
+
+/** What decides about traffic of this host at one of its interfaces. */
+export interface HostAt {
+  readonly host: HostInterface;
+  readonly endpoints: readonly HostEndpoint[];
+  /** Among all endpoints that policies are matched with. */
+  readonly keys: readonly string[];
+  readonly settings: HostSettings;
+  readonly encapsulation: EncapsulationInUse;
 }
 
 export interface HostParts {
@@ -63,6 +73,21 @@ export class HostEndpoints {
   /** Host endpoints of no effect. */
   get unused(): readonly string[] {
     return this.#unused;
+  }
+
+  /** What a second opinion on traffic of this host needs: the interface with the address, and all that decides there. */
+  at(address: Address): HostAt | undefined {
+    if (this.count === 0) return undefined;
+    const host = this.#interfaces.find(
+      ({ name, addresses }) => name !== 'lo' && addresses.some((one) => one.equals(address)),
+    );
+    if (host === undefined) return undefined;
+    const endpoints = [...this.#endpoints];
+    return {
+      ...{ host, endpoints: endpoints.map(([, endpoint]) => endpoint) },
+      ...{ keys: endpoints.map(([id]) => keyOf(id)) },
+      ...{ settings: this.#settings, encapsulation: this.#encapsulation },
+    };
   }
 
   /** The chains of one of this host; undefined when it has none. */

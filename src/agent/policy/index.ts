@@ -4,7 +4,7 @@ export { LAYOUT_CHAIN, SHUT } from './base-chains.js';
 export type { HostSettings } from './host-endpoints.js';
 export { chainsOf, type LocalPolicy } from './local-endpoints.js';
 export * from './policy.js';
-export type { DecidesAt, FactsAt, PolicyFacts } from './policy-facts.js';
+export type { DecidesAt, DecidesAtHost, FactsAt, PolicyFacts } from './policy-facts.js';
 export * from './ports.js';
 export type { HostInterface } from './resolve-hosts.js';
 export type { Owner as RuleOwner, PolicyChain } from './rule-chains.js';

@@ -87,7 +87,7 @@ const TRACKED: readonly string[] = [
 /**
  * The chain of a host endpoint at one place of a packet's way (node-agent §5.6). Raw and preDNAT
  * policies decide only what they match, forwarding is allowed when no tier decides, and the rest is
- * as for containers, but for the failsafe ports.
+ * as for containers, but for the failsafe ports, which also connections of before our time may use.
  */
 export function hostRules(
   gate: HostGate,
@@ -112,7 +112,7 @@ export function hostRules(
         clear,
         ...TRACKED,
         `jump ${inbound ? FAILSAFE.in : FAILSAFE.out}`,
-        ...[IF_ACCEPTED, ...ask],
+        ...[IF_ACCEPTED, NOT_A_BEGIN, ...ask],
         'counter drop comment "no profile matched"',
       ];
   }

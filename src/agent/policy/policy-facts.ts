@@ -7,6 +7,7 @@ import {
   type Tier,
 } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
+import type { HostAt, HostEndpoints } from './host-endpoints.js';
 import type { LocalEndpoints, LocalPolicy } from './local-endpoints.js';
 import type { RuleChains } from './rule-chains.js';
 import type { EndpointFacts } from './selector-members.js';
@@ -26,29 +27,48 @@ export interface DecidesAt {
   readonly tiers: readonly Tier[];
 }
 
+/** What decides about traffic of this host at one of its interfaces. */
+export type DecidesAtHost = HostAt & Pick<DecidesAt, 'policies' | 'tiers'>;
+
 /** What was told, as a second opinion on single packets needs it: by address, and only what matters there. */
 export class PolicyFacts {
   readonly #rules: RuleChains;
   readonly #applied: AppliedPolicies;
   readonly #locals: LocalEndpoints;
+  readonly #hosts: HostEndpoints;
   /** Texts of a set's networks. */
   readonly #texts = new WeakMap<readonly Cidr[], ReadonlySet<string>>();
 
-  constructor(rules: RuleChains, applied: AppliedPolicies, locals: LocalEndpoints) {
-    this.#rules = rules;
-    this.#applied = applied;
-    this.#locals = locals;
+  constructor(parts: {
+    readonly rules: RuleChains;
+    readonly applied: AppliedPolicies;
+    readonly locals: LocalEndpoints;
+    readonly hosts: HostEndpoints;
+  }) {
+    this.#rules = parts.rules;
+    this.#applied = parts.applied;
+    this.#locals = parts.locals;
+    this.#hosts = parts.hosts;
   }
 
   /** The endpoint of this host that has the address. */
   decidesAt(address: Address): DecidesAt | undefined {
     const found = this.#locals.at(address);
     if (found === undefined) return undefined;
-    const policies = this.#applied
-      .policiesOf(found.id)
-      .flatMap((id) => this.#rules.policy(id) ?? []);
+    return { ...found, ...this.#appliedTo([found.id]) };
+  }
+
+  /** The interface of this host that has the address; undefined when the host has no host endpoint. */
+  hostAt(address: Address): DecidesAtHost | undefined {
+    const found = this.#hosts.at(address);
+    return found && { ...found, ...this.#appliedTo(found.keys) };
+  }
+
+  #appliedTo(keys: readonly string[]): Pick<DecidesAt, 'policies' | 'tiers'> {
+    const ids = new Set(keys.flatMap((key) => this.#applied.policiesOf(key)));
+    const policies = [...ids].flatMap((id) => this.#rules.policy(id) ?? []);
     const tiers = [...new Set(policies.map(({ tier }) => tier))];
-    return { ...found, policies, tiers: tiers.map((name) => this.#applied.tier(name)) };
+    return { policies, tiers: tiers.map((name) => this.#applied.tier(name)) };
   }
 
   /** An endpoint of this host has the address. */

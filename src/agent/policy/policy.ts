@@ -21,7 +21,7 @@ import { NodeReach } from './node-reach.js';
 import { PolicyFacts } from './policy-facts.js';
 import { ownLabels } from './scoped-selector.js';
 import { RuleChains, type Owner, type PolicyChain } from './rule-chains.js';
-import type { EndpointFacts } from './selector-members.js';
+import { endpointKey, type EndpointFacts } from './selector-members.js';
 import { TierChains } from './tier-chains.js';
 
 export interface PolicySettings extends ListSettings {
@@ -55,6 +55,8 @@ export class Policy {
   #revision = 0;
   #encapsulated = false;
   readonly #locals: LocalEndpoints;
+  /** What was told, by address. */
+  readonly facts: PolicyFacts;
   #announce = (): void => undefined;
   /** Settles with `begin`. */
   readonly begun = new Promise<void>((resolve) => (this.#announce = resolve));
@@ -64,18 +66,15 @@ export class Policy {
     this.#now = now;
     putBase(sink);
     this.#nodes = new NodeReach(sink, settings.hostReach);
-    const [rules, applied] = [new RuleChains(sink), this.#applied];
-    this.#rules = rules;
+    const applied = this.#applied;
+    const rules = (this.#rules = new RuleChains(sink));
     const tiers = new TierChains(sink, rules);
     this.#lists = new ListChains({ sink, rules, tiers }, settings, now);
     this.#locals = new LocalEndpoints(sink, this.#lists, applied, settings.waits === true);
     this.#hosts = new HostEndpoints({ sink, rules, tiers, applied, now });
-    this.facts = new PolicyFacts(rules, applied, this.#locals);
+    this.facts = new PolicyFacts({ rules, applied, locals: this.#locals, hosts: this.#hosts });
     if (settings.waits === true) rules.members.hold();
   }
-
-  /** What was told, by address. */
-  readonly facts: PolicyFacts;
 
   get counts(): PolicyCounts {
     return {
@@ -195,6 +194,7 @@ export class Policy {
     };
     this.#rules.members.setItem(`host ${id}`, facts);
     this.#hosts.set(id, local ? endpoint : undefined);
+    if (local) this.#revision += 1;
     this.#nodes.setTunnels(this.#encapsulated && this.#hosts.count > 0);
   }
 
@@ -210,6 +210,7 @@ export class Policy {
 
   setHostSettings(settings: HostSettings): void {
     this.#hosts.setSettings(settings);
+    this.#revision += 1;
   }
 
   /** Tunnels between the hosts, which host endpoints let pass and containers must not speak. */
@@ -247,6 +248,3 @@ export class Policy {
     this.#hosts.renew(all);
   }
 }
-
-/** Apart from those of sets and host endpoints. A stored key is by itself, and as a part of another text would be kept twice. */
-const endpointKey = (key: string): string => (key.startsWith('/') ? key : `endpoint ${key}`);

@@ -6,6 +6,9 @@ import type { RuleSink } from './ports.js';
 /** What of an item decides whom a selector matches: endpoints of any node, and sets of networks. */
 export interface EndpointFacts extends Labelled, Contribution {}
 
+/** The item of an endpoint, apart from those of others; inside another text a stored key would be in memory twice. */
+export const endpointKey = (key: string): string => (key.startsWith('/') ? key : `endpoint ${key}`);
+
 /**
  * The kernel's sets of all selectors in use, over all endpoints and network sets of the cluster.
  * What a change of one item costs is in the number of sets that it enters or leaves.
