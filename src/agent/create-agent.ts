@@ -114,6 +114,7 @@ class HostAgent implements Agent {
     const { bgp, holder } = this.#wiring;
     holder.close();
     await Promise.all([this.#loop.idle(), this.#slowLoop.idle(), bgp?.stop()]);
+    await this.#wiring.writer.settled();
   }
 
   learnProfile(profile: Profile): void {

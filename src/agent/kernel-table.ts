@@ -35,7 +35,8 @@ export function readKernelTable(documents: readonly unknown[]): KernelTable | un
     if (one === undefined || family === undefined) return undefined;
     if (kind === 'rule') {
       const chain = `${family} chain ${String(one['chain'])}`;
-      rules.set(chain, [...(rules.get(chain) ?? []), ruleText(one)]);
+      const texts = rules.get(chain) ?? [];
+      if (texts.push(ruleText(one)) === 1) rules.set(chain, texts);
       continue;
     }
     if (kind !== 'table' && kind !== 'chain' && kind !== 'set' && kind !== 'map') return undefined;

@@ -17,6 +17,8 @@ export interface Progress {
   forceForward: boolean;
   /** Of the policy, when connections were last held against it. */
   cutRevision: number;
+  /** How often the table had been replaced then. */
+  cutReplaced: number;
   /** Monotonic milliseconds at which settings of all interfaces were last seen to be right. */
   settingsCompared: number;
   /** Endpoints of this host that only the store knew. */
@@ -40,6 +42,7 @@ export function newProgress(): Progress {
       host: undefined,
       forceForward: true,
       cutRevision: 0,
+      cutReplaced: 0,
       settingsCompared: -Infinity,
       adopted: new Set<string>(),
     },
@@ -89,9 +92,10 @@ export function loopParts(context: Context): readonly LoopPart<PartName>[] {
 /** The store's first snapshot is in: from now on the kernel gets exactly what is wanted. */
 async function applyComplete({ wiring, options, progress, mark }: Context): Promise<void> {
   if (progress.complete || !wiring.view.inSync) return;
+  // What is adopted is wanted shut until the lists are there: the shorter that is, the better.
+  const kernel = await lookAtTable(wiring, options.log, progress.listening);
   await adopt(wiring, options, progress);
   await applyInterfaces({ wiring, options, progress, mark });
-  const kernel = await lookAtTable(wiring.writer, options.log, progress.listening);
   wiring.policy.begin(kernel && chainsOf(kernel.elements));
   progress.complete = true;
   wiring.writer.takeOver();
@@ -110,7 +114,10 @@ async function applyInterfaces({ wiring, options, mark }: Context): Promise<void
 async function applyTable({ wiring: { writer, policy }, progress, mark }: Context): Promise<void> {
   await writer.begin();
   if (writer.dirty) await writer.flush();
-  if (progress.complete && policy.revision !== progress.cutRevision) mark('flows');
+  const held = policy.revision === progress.cutRevision;
+  // What a replacement let pass in its first microseconds has no right to go on.
+  if (progress.complete && !(held && writer.status.replaced === progress.cutReplaced))
+    mark('flows');
 }
 
 /** Connections of before a change of policy. While the kernel lacks rules, they would only come back. */
@@ -119,8 +126,10 @@ async function applyFlows({ wiring, progress }: Context): Promise<void> {
   if (!progress.complete) return;
   const { revision } = policy;
   if (writer.dirty || writer.busy) await writer.flush();
+  const { replaced } = writer.status;
   await cutter.cut();
   progress.cutRevision = revision;
+  progress.cutReplaced = replaced;
 }
 
 /** Before the first snapshot nobody knows which tunnels are wanted. */

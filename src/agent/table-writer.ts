@@ -2,8 +2,9 @@ import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.j
 import type { Nft } from '../nft/index.js';
 import type { KernelTable } from './kernel-table.js';
 import { LAYOUT_CHAIN, SHUT } from './policy/index.js';
+import { openedText, openingOf } from './shut-table.js';
 import type { DesiredTable } from './table.js';
-import { chainsAnew, isFilledInterval, tableFamilies } from './table-text.js';
+import { isFilledInterval, tableFamilies } from './table-text.js';
 import { isAsWanted, readTable } from './take-over.js';
 
 export interface TableStatus {
@@ -46,6 +47,7 @@ export class TableWriter {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #rounds = 0;
+  #doubts = 0;
 
   constructor(options: TableWriterOptions) {
     this.#options = options;
@@ -67,27 +69,26 @@ export class TableWriter {
   async begin(): Promise<void> {
     if (this.#state !== 'unknown') return;
     const { nft, table } = this.#options;
-    const listed = JSON.stringify(await nft.listJson('list tables'));
-    const there = tableFamilies.filter((family) =>
-      listed.includes(`"family":"${family}","name":"${table.name}"`),
+    // Not its list of tables: where one of any program has a flag, nft 1.0.6 reads freed memory for that.
+    const listed = await Promise.all(
+      tableFamilies.map(async (family) =>
+        JSON.stringify(await nft.listJson(`list chains ${family}`)),
+      ),
     );
-    if (!there.includes('inet')) {
+    const there = listed.filter((chains) => chains.includes(`"table":"${table.name}"`)).length;
+    if (there === 0) {
       this.#whole = true;
       return;
     }
-    if (there.length < tableFamilies.length) {
+    if (there < tableFamilies.length || !listed[0]?.includes(`"name":"${LAYOUT_CHAIN}"`)) {
       this.#state = 'kept';
       return;
     }
-    try {
-      await nft.listJson(`list chain inet ${table.name} ${LAYOUT_CHAIN}`);
-      // What was restored is in that table, with its profiles, which we do not know yet.
-      table.takeDelta();
-      this.#state = 'added-to';
-    } catch (error) {
-      if (!isFault(error, 'invalid')) throw error;
-      this.#state = 'kept';
-    }
+    const opening = await openingOf(nft, table);
+    if (opening !== '') await this.#apply(opening);
+    // What was restored is in that table, with its profiles, which we do not know yet.
+    table.takeDelta();
+    this.#state = 'added-to';
   }
 
   /** From the next flush on the kernel has exactly what is wanted, whatever it has now. */
@@ -104,6 +105,12 @@ export class TableWriter {
   /** Something may have changed unheard since `look`. */
   doubt(): void {
     this.#seen = undefined;
+    this.#doubts += 1;
+  }
+
+  /** Settles when no transaction is on its way any more. */
+  async settled(): Promise<void> {
+    while (this.busy) await this.#running;
   }
 
   /** As `replaceWhole`, but nothing is written when `look` saw exactly that and nothing has changed since. */
@@ -202,7 +209,8 @@ export class TableWriter {
   async #isThere(): Promise<boolean> {
     const seen = this.#seen;
     this.#seen = undefined;
-    return seen !== undefined && isAsWanted(this.#options, seen);
+    const doubts = this.#doubts;
+    return seen !== undefined && (await isAsWanted(this.#options, seen)) && doubts === this.#doubts;
   }
 
   async #replace(): Promise<void> {
@@ -222,9 +230,14 @@ export class TableWriter {
       return;
     }
     const full = table.takeFull(SHUT);
-    const opened = chainsAnew(table.name, table.chains, new Set(SHUT.keys()));
+    const opened = openedText(table);
     await this.#apply(full);
-    await this.#apply(opened);
+    try {
+      await this.#apply(opened);
+    } catch (error) {
+      // Nothing of it can be wrong: somebody else's change came between.
+      throw new Fault('unavailable', `the policy table is shut: ${messageOf(error)}`);
+    }
   }
 
   async #apply(commands: string): Promise<void> {

@@ -59,9 +59,11 @@ function guard(listener: KernelListener, stop: AbortSignal): KernelListener {
 async function keepListening(listener: KernelListener, stop: AbortSignal): Promise<void> {
   let pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
   let said = false;
+  let joined = false;
   while (!stop.aborted) {
     try {
       await listenOnce(listener, stop, () => {
+        joined = true;
         pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
         said = false;
       });
@@ -70,7 +72,8 @@ async function keepListening(listener: KernelListener, stop: AbortSignal): Promi
       if (!isFault(error, 'unavailable')) throw error;
       if (!said) listener.log.warn({ err: error }, 'kernel events cannot be heard');
       said = true;
-      listener.onGap();
+      // Who has never heard anything has no gap; the first one tells that listening has begun.
+      if (joined) listener.onGap();
     }
     await sleep(pauses.next().value, stop);
   }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { HostInsight } from '../../src/admin/index.js';
 import { createOverlayStore } from '../../src/cli/overlay-store.js';
 import { cliOn } from '../fixtures/cli-run.js';
 import { faultOf } from '../fixtures/fault-of.js';
@@ -93,6 +94,46 @@ t.test(
     t.notMatch(out, /-> web1/, 'forwarded traffic stays');
   },
 );
+
+t.test('live connections of the host that a host endpoint ends', async (t) => {
+  const cli = cliOn(createMemoryStore());
+  await cli('apply -f -', { stdin: CLUSTER });
+  const stdin = object('HostEndpoint', '{name: h}', '{node: node1, interfaceName: eth0}');
+  const flow = (source: string, destination: string, destinationPort: number) => ({
+    ...{ source, destination, destinationPort, protocol: 6, sourcePort: 40_000 },
+  });
+  const insight: HostInsight = {
+    counters: async () => ({ node: 'node1', dataplane: 'internal' }),
+    flows: async () => ({
+      ...{ node: 'node1', dataplane: 'internal', isPartial: false },
+      hostAddresses: ['127.0.0.1', '192.0.2.1', '192.0.2.65'],
+      interfaces: [
+        { name: 'lo', addresses: ['127.0.0.1'] },
+        { name: 'eth0', addresses: ['192.0.2.1'] },
+        { name: 'eth1', addresses: ['192.0.2.65'] },
+      ],
+      flows: [
+        flow('198.51.100.7', '192.0.2.1', 8080),
+        flow('192.0.2.1', '198.51.100.7', 443),
+        flow('198.51.100.7', '192.0.2.1', 22),
+        flow('198.51.100.7', '192.0.2.65', 8080),
+        flow('10.20.0.1', '192.0.2.1', 8080),
+        flow('192.0.2.1', '10.20.0.1', 8080),
+        flow('192.0.2.1', '192.0.2.65', 8080),
+        flow('198.51.100.7', '10.20.0.1', 8080),
+      ],
+    }),
+  };
+  const { out } = await cli('apply --dry-run -f -', { stdin, insight });
+  t.match(out, '2 live connections of node1 would be ended');
+  t.match(out, '  tcp 198.51.100.7:40000 > 192.0.2.1:8080 ');
+  t.match(out, '  tcp 192.0.2.1:40000 > 198.51.100.7:443 ');
+  await cli('apply -f -', { stdin });
+  const open = object('Profile', '{name: edge}', '{ingress: [{action: Allow}]}');
+  t.match(await cli('apply --dry-run -f -', { stdin: open, insight }), {
+    out: /\nno live connections of node1 would be ended/,
+  });
+});
 
 t.test('labels and profiles of an endpoint change verdicts too', async (t) => {
   const cli = cliOn(createMemoryStore());

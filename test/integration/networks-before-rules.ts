@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LAYOUT_CHAIN } from '../../src/agent/policy/index.js';
+import { LAYOUT_CHAIN, SHUT } from '../../src/agent/policy/index.js';
 import { macOf, startAgent } from '../fixtures/agent-host.js';
 import { countPackets } from '../fixtures/packet-count.js';
 import { CLIENT, policyWorld, putStored, SERVER, type Stored } from '../fixtures/policy-world.js';
@@ -66,6 +66,23 @@ await inPrivateNamespace(import.meta.url, () => {
       await next.stop();
     }
     t.equal(passed.read(), 0, 'nothing passed while the table was replaced');
+
+    for (const [chain, rule] of SHUT) {
+      run('nft', `insert rule inet calico-libnetwork ${chain} ${rule}`);
+    }
+    const { list } = store;
+    store.list = () => new Promise(() => undefined);
+    const blind = await startAgent(t, store, { restored, waits: false });
+    const rules = run('nft', 'list', 'table', 'inet', 'calico-libnetwork');
+    t.notMatch(
+      rules,
+      'is being replaced',
+      'what a life left shut is open before the store answers',
+    );
+    t.match(rules, 'oifname vmap @to-wl');
+    await blind.stop();
+    store.list = list;
+    t.equal(passed.read(), 0, 'nothing passed meanwhile');
     await startAgent(t, store, { restored });
 
     store.delete('/calico/resources/v3/projectcalico.org/globalnetworkpolicies/guard');

@@ -1,4 +1,4 @@
-export { FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
+export { ARP_SENDERS, FROM_WORKLOAD, TO_WORKLOAD } from './rule-names.js';
 export type { AskedList, NamedChain } from './asked-chains.js';
 export { LAYOUT_CHAIN, SHUT } from './base-chains.js';
 export type { HostSettings } from './host-endpoints.js';

@@ -191,7 +191,9 @@ export class ListChains {
 
   #name(direction: Direction): string {
     this.#made += 1;
-    return listChain(direction, `${this.#settings.life ?? ''}${this.#made}`);
+    const name = listChain(direction, `${this.#settings.life ?? ''}${this.#made}`);
+    // One that an earlier life named, when clocks went back.
+    return this.#lists.has(name) ? this.#name(direction) : name;
   }
 
   #rewrite(list: List, order: RuleOrder): void {

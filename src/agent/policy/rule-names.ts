@@ -73,6 +73,9 @@ export function senderSet(of: Family | 'arp', macKnown: boolean): string {
   return `${macKnown ? 'from' : 'own'}${of === 'arp' ? '-arp' : of}`;
 }
 
+/** Whom containers whose MAC is known may be by ARP. */
+export const ARP_SENDERS = senderSet('arp', true);
+
 /** Interfaces with their own MACs, and those whose MAC is not known. */
 export const LINKS = 'links';
 export const ANY_MAC = 'any-mac';
