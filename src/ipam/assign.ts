@@ -185,7 +185,8 @@ export class Assigner {
   async #borrow(seen: readonly CachedBlock[], request: PoolsRequest): Promise<Address | undefined> {
     const { blocks } = this.#deps;
     for (const record of seen) {
-      if (record.block.unallocated.length === 0) continue;
+      // Blocks that nobody has are passed over for a reason: see `findBlock`.
+      if (record.revision === 0n || record.block.unallocated.length === 0) continue;
       if (request.range !== undefined && !request.range.overlaps(record.cidr)) continue;
       blocks.put(record);
       const address = await this.#claim(record.cidr, request, false);

@@ -12,7 +12,7 @@ import {
 import { encodeAffinity, encodeBlock } from '../model/v3/index.js';
 import type { BlockCache, CachedBlock } from './block-cache.js';
 import type { Catalog, Versioned } from './catalog.js';
-import { blockOrder, reservedIn } from './pools.js';
+import { blockOrder, coversOwnHost, reservedIn } from './pools.js';
 
 export interface FindBlockParts {
   readonly store: Store;
@@ -68,12 +68,13 @@ export async function findBlock(
   return (await reclaim(parts, seen, options)) ? 'found' : seen;
 }
 
-/** An address that is neither reserved, nor outside the range, nor in use by an endpoint here. */
+/** An address of a block without this host that is neither reserved, nor outside the range, nor in use by an endpoint here. */
 function hasUsable(
   { catalog, isBound }: FindBlockParts,
   { range }: BlockSearch,
   cidr: Cidr,
 ): boolean {
+  if (coversOwnHost(catalog, cidr)) return false;
   const reserved = reservedIn(catalog);
   for (let ordinal = 0; ordinal < Number(cidr.size); ordinal += 1) {
     const address = cidr.addressAt(ordinal);

@@ -42,7 +42,6 @@ export function poolOfSubnet(catalog: Catalog, subnet: Cidr): Versioned<IpPool> 
       },
     );
   }
-  refuseCovering(catalog, found.value);
   return found;
 }
 
@@ -62,7 +61,6 @@ export function candidatePools(
       value.cidr.family === family &&
       !value.closed &&
       value.assignmentMode === 'Automatic' &&
-      !coversOwnHost(catalog, value) &&
       admits(value, node),
   );
   if (chosen.length > 0) return chosen;
@@ -101,23 +99,16 @@ function namedPool(catalog: Catalog, name: string, family: Family | undefined): 
       },
     );
   }
-  refuseCovering(catalog, pool.value);
   return pool;
 }
 
-/** Sooner or later a container would have a host's address, and its route would cut the host off. */
-function coversOwnHost({ node }: Catalog, pool: IpPool): boolean {
+/**
+ * This host's own address is in it: whoever gets a route to such a block cuts the host off, so nobody
+ * routes it (see `agent/routes`), and containers are to have no address there.
+ */
+export function coversOwnHost({ node }: Catalog, block: Cidr): boolean {
   if (node.value === undefined) return false;
-  return hostAddressesOf(node.value).some((address) => pool.cidr.contains(address));
-}
-
-function refuseCovering(catalog: Catalog, pool: IpPool): void {
-  if (!coversOwnHost(catalog, pool)) return;
-  throw new Fault(
-    'refused',
-    `IP pool ${pool.name} (${pool.cidr}) contains the address of this host; use a pool of a network that no host is in: ${ADD_ONE}`,
-    { reason: 'pool-covers-host' },
-  );
+  return hostAddressesOf(node.value).some((address) => block.contains(address));
 }
 
 /** Docker hosts know no namespaces with labels, so a pool with a namespaceSelector is never automatic here. */
@@ -174,9 +165,11 @@ export function* blockOrder(pool: IpPool, within: Cidr, host: string): Generator
   }
 }
 
-/** Addresses that automatic assignment passes over. */
+/** Addresses that automatic assignment passes over: reservations, and those of this host itself. */
 export function reservedIn(catalog: Catalog): (address: Address) => boolean {
-  const cidrs = catalog.reservations.flatMap((reservation) => reservation.cidrs);
+  const node = catalog.node.value;
+  const own = (node === undefined ? [] : hostAddressesOf(node)).map((one) => Cidr.host(one));
+  const cidrs = [...catalog.reservations.flatMap((reservation) => reservation.cidrs), ...own];
   if (cidrs.length === 0) return () => false;
   return (address) => cidrs.some((cidr) => cidr.contains(address));
 }

@@ -1,5 +1,4 @@
 import t from 'tap';
-import { resourceKey } from '../../src/datastore/index.js';
 import { silentLog, systemClock } from '../../src/base/index.js';
 import {
   Catalog,
@@ -9,8 +8,7 @@ import {
   PoolUseBook,
 } from '../../src/ipam/index.js';
 import { Cidr } from '../../src/model/index.js';
-import { candidatePools } from '../../src/ipam/pools.js';
-import { clusterOf, nodeText } from '../fixtures/stored-objects.js';
+import { clusterOf } from '../fixtures/stored-objects.js';
 
 function requests(pools: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>) {
   const catalog = new Catalog('node1', silentLog);
@@ -38,29 +36,6 @@ t.test('a PoolID says by itself which pool, family and range it means', async (t
   }
   t.match(parsePoolId('CalicoPoolIPv6'), { family: 6, poolName: undefined, own: false });
   t.match(parsePoolId('net1'), { poolName: 'net1', own: false });
-});
-
-t.test('a pool that contains this host gives out nothing', async (t) => {
-  const catalog = new Catalog('node1', silentLog);
-  const node = JSON.parse(nodeText('node1')) as { spec: object };
-  node.spec = { bgp: { ipv4Address: '10.20.7.1/24' } };
-  const stored = {
-    ...clusterOf([], { hosts: '10.20.0.0/16', own: '10.30.0.0/16' }),
-    [resourceKey('nodes', 'node1')]: JSON.stringify(node),
-  };
-  const entries = Object.entries(stored).map(
-    ([key, value], index) => [key, { key, value, revision: BigInt(index + 1) }] as const,
-  );
-  catalog.onSnapshot(new Map(entries));
-  const request = createPoolRequests({ catalog, uses: new PoolUseBook(), clock: systemClock });
-  t.throws(() => request({ Pool: '10.20.0.0/16' }), {
-    reason: 'pool-covers-host',
-    message: /IP pool hosts \(10\.20\.0\.0\/16\) contains the address of this host/,
-  });
-  t.equal(request({ Pool: '' }).Pool, '0.0.0.0/0');
-  const [chosen, ...others] = candidatePools(catalog, parsePoolId(request({ Pool: '' }).PoolID), 4);
-  t.equal(chosen?.value.name, 'own', 'it is passed over');
-  t.same(others, []);
 });
 
 t.test('a subnet must be a pool, and the answer names what exists', async (t) => {
