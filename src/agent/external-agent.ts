@@ -6,6 +6,7 @@ import { ClusterView, clusterPrefixes, type ClusterListener } from './cluster-vi
 import { concernsHost } from './host-events.js';
 import type { Agent, AgentOptions } from './ports.js';
 import type { AgentStatus, Decision } from './status.js';
+import { ownChains } from './own-chains.js';
 import { tableFamilies } from './table-text.js';
 import { wireAgent, type Wiring } from './wiring.js';
 
@@ -149,10 +150,10 @@ export class ExternalAgent implements Agent {
   async #removeTable(): Promise<void> {
     const { nft, log } = this.#options;
     const { name } = this.#wiring.table;
-    const listed = JSON.stringify(await nft.listJson('list tables'));
-    const found = tableFamilies.filter((family) =>
-      listed.includes(`"family":"${family}","name":"${name}"`),
-    );
+    const found = [];
+    for (const family of tableFamilies) {
+      if ((await ownChains(nft, family, name)).size > 0) found.push(family);
+    }
     if (found.length === 0) return;
     await nft.apply(found.map((family) => `delete table ${family} ${name}\n`).join(''));
     log.info({ table: name }, 'removed our own rules of an earlier run: policy is left to Felix');

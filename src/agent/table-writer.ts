@@ -2,9 +2,10 @@ import { Fault, isFault, messageOf, type Clock, type Log } from '../base/index.j
 import type { Nft } from '../nft/index.js';
 import type { KernelTable } from './kernel-table.js';
 import { LAYOUT_CHAIN, SHUT } from './policy/index.js';
+import { ownChains } from './own-chains.js';
 import { openedText, openingOf } from './shut-table.js';
 import type { DesiredTable } from './table.js';
-import { isFilledInterval, tableFamilies } from './table-text.js';
+import { isFilledInterval } from './table-text.js';
 import { isAsWanted, readTable } from './take-over.js';
 
 export interface TableStatus {
@@ -69,18 +70,15 @@ export class TableWriter {
   async begin(): Promise<void> {
     if (this.#state !== 'unknown') return;
     const { nft, table } = this.#options;
-    // Not its list of tables: where one of any program has a flag, nft 1.0.6 reads freed memory for that.
-    const listed = await Promise.all(
-      tableFamilies.map(async (family) =>
-        JSON.stringify(await nft.listJson(`list chains ${family}`)),
-      ),
-    );
-    const there = listed.filter((chains) => chains.includes(`"table":"${table.name}"`)).length;
-    if (there === 0) {
+    const [chains, ofArp] = await Promise.all([
+      ownChains(nft, 'inet', table.name),
+      ownChains(nft, 'arp', table.name),
+    ]);
+    if (chains.size === 0 && ofArp.size === 0) {
       this.#whole = true;
       return;
     }
-    if (there < tableFamilies.length || !listed[0]?.includes(`"name":"${LAYOUT_CHAIN}"`)) {
+    if (!chains.has(LAYOUT_CHAIN) || ofArp.size === 0) {
       this.#state = 'kept';
       return;
     }

@@ -287,6 +287,7 @@ table inet calico-libnetwork {
     ct state invalid counter drop comment "invalid connection state"
     jump failsafe-in
     meta mark & 0x10000 != 0 return
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump ti-e33f301d3124d5e3
     meta mark & 0x10000 != 0 return
     jump pri-net1
@@ -312,6 +313,7 @@ table inet calico-libnetwork {
     ct state invalid counter drop comment "invalid connection state"
     jump failsafe-out
     meta mark & 0x10000 != 0 return
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump to-e33f301d3124d5e3
     meta mark & 0x10000 != 0 return
     jump pro-net1
@@ -385,6 +387,7 @@ table inet calico-libnetwork {
     ct state invalid counter drop comment "invalid connection state"
     jump failsafe-in
     meta mark & 0x10000 != 0 return
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump ti-e33f301d3124d5e3
     meta mark & 0x10000 != 0 return
     jump pri-net1
@@ -397,6 +400,7 @@ table inet calico-libnetwork {
     ct state invalid counter drop comment "invalid connection state"
     jump failsafe-out
     meta mark & 0x10000 != 0 return
+    ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     jump to-e33f301d3124d5e3
     meta mark & 0x10000 != 0 return
     jump pro-net1
