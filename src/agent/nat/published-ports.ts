@@ -55,9 +55,14 @@ const CHAINS: Readonly<
   },
   'pub-pre': {
     hook: hook('prerouting', 'dstnat'),
-    rules: ['fib daddr type local jump publish'],
+    // From outside these are martians, which the kernel finds out only after this chain: translated they would pass.
+    rules: ['ip daddr 127.0.0.0/8 return', 'fib daddr type local jump publish'],
   },
-  'pub-out': { hook: hook('output', '-100'), rules: ['fib daddr type local jump publish'] },
+  'pub-out': {
+    hook: hook('output', '-100'),
+    // The kernel has no route_localnet for IPv6: it ends at the socket that holds the port, and does not hang.
+    rules: ['ip6 daddr ::1 return', 'fib daddr type local jump publish'],
+  },
   'pub-post': {
     hook: hook('postrouting', 'srcnat + 9'),
     rules: [
@@ -120,13 +125,16 @@ export class PublishedPorts {
   }
 }
 
+/** Of the family of the container's address: a binding to one of the last two has no other (`PortHolder`). */
+const WILDCARDS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+
 function elementsOf(ports: readonly PublishedPort[]): readonly Element[] {
   return ports.flatMap(({ protocol, hostAddress, hostPort, address, port }) => {
     const family = address.includes(':') ? 6 : 4;
     const value = `${address} . ${port}`;
     const at = `${protocol} . ${hostPort}`;
     return [
-      hostAddress === ''
+      WILDCARDS.has(hostAddress)
         ? { set: `pub${family}`, key: at, value }
         : { set: `pub${family}-at`, key: `${hostAddress} . ${at}`, value },
       { set: `hairpin${family}`, key: `${address} . ${address}`, value: '' },
