@@ -66,6 +66,8 @@ export class LocalProgrammer {
   programAhead(endpoint: LocalEndpoint): void {
     const { book, policy, writer, markDirty } = this.#options;
     if (policy.waiting || book.local(endpoint.id) !== undefined) return;
+    // Whether the one that has an address gives way is not decided yet.
+    if (endpoint.addresses.some((address) => policy.facts.isLocal(address))) return;
     checkEndpoint(endpoint);
     this.#ahead.add(endpoint.id);
     book.add(endpoint);
