@@ -1,4 +1,4 @@
-import { isFault } from '../base/index.js';
+import { isFault, messageOf } from '../base/index.js';
 import type { Address, Family, PortBinding, PublishedPort } from '../model/index.js';
 import { isLive } from './bound-endpoint.js';
 import { isReplaced, requireNetwork, withdraw, type EndpointsContext } from './context.js';
@@ -25,16 +25,38 @@ export async function publishPorts(
   if ((await networks.require(body.NetworkID, { signal })).internal) return;
   const share = await shareOf(context, requireEndpoint(context, id), bindings);
   const published = await reserve(context, id, share.bindings, () =>
-    programmer.reservePorts(id, share.bindings, share.addresses),
+    programmer.reservePorts(id, share.bindings, share.addresses, signal),
   );
+  const before = book.get(id)?.published ?? [];
   try {
     const record = { ...requireEndpoint(context, id), published };
     book.put(record);
     book.persist(record);
     await programmer.program(asProgrammed(context, record), signal);
   } catch (error) {
-    await unpublishPorts(context, id);
+    await putBack(context, id, before);
     throw error;
+  }
+}
+
+/** The ports of before, also when the endpoint has gone meanwhile: then nobody else would free those that were reserved. */
+async function putBack(
+  context: EndpointsContext,
+  id: string,
+  published: readonly PublishedPort[],
+): Promise<void> {
+  const { book, programmer, log } = context;
+  const known = book.get(id);
+  try {
+    if (known === undefined || known.going) return;
+    const record = { ...known, published };
+    book.put(record);
+    book.persist(record);
+    await programmer.program(asProgrammed(context, record));
+  } catch (error) {
+    log.warn({ EndpointID: id, error: messageOf(error) }, 'ports are not wholly given up');
+  } finally {
+    programmer.releasePorts(id);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PublishedPort } from '../../model/index.js';
 import type { PortHolder } from './port-holder.js';
 
@@ -81,6 +82,8 @@ export class PublishedPorts {
   readonly #sink: PortSink;
   readonly #holder: PortHolder;
   readonly #byEndpoint = new Map<string, readonly PublishedPort[]>();
+  /** The endpoint that put an element last. */
+  readonly #owners = new Map<string, string>();
 
   constructor(sink: PortSink, holder: PortHolder) {
     this.#sink = sink;
@@ -98,10 +101,19 @@ export class PublishedPorts {
   set(id: string, ports: readonly PublishedPort[]): void {
     const before = this.#byEndpoint.get(id) ?? [];
     // Ports may be reserved that are not told of yet.
-    if (before.length === 0 && ports.length === 0) return;
+    if (isDeepStrictEqual(before, ports)) return;
     if (this.#byEndpoint.size === 0) this.#putRules();
-    for (const { set, key } of elementsOf(before)) this.#sink.removeElement(set, key);
-    for (const { set, key, value } of elementsOf(ports)) this.#sink.addElement(set, key, value);
+    // What another one has taken over since is not ours to remove.
+    for (const { set, key } of elementsOf(before)) {
+      if (this.#owners.get(`${set} ${key}`) === id) {
+        this.#sink.removeElement(set, key);
+        this.#owners.delete(`${set} ${key}`);
+      }
+    }
+    for (const { set, key, value } of elementsOf(ports)) {
+      this.#owners.set(`${set} ${key}`, id);
+      this.#sink.addElement(set, key, value);
+    }
     if (ports.length === 0) this.#byEndpoint.delete(id);
     else this.#byEndpoint.set(id, ports);
     if (this.#byEndpoint.size === 0) this.#dropRules();
@@ -112,6 +124,11 @@ export class PublishedPorts {
   remove(id: string): void {
     this.set(id, []);
     this.#holder.keep(id, []);
+  }
+
+  /** What was reserved for the endpoint beyond its ports is free. */
+  release(id: string): void {
+    this.#holder.keep(id, this.#byEndpoint.get(id) ?? []);
   }
 
   #putRules(): void {
