@@ -142,8 +142,13 @@ class HostAgent implements Agent {
     endpointId: string,
     bindings: readonly PortBinding[],
     addresses: readonly Address[],
+    signal?: AbortSignal,
   ): Promise<readonly PublishedPort[]> {
-    return this.#wiring.holder.reserve(endpointId, bindings, addresses);
+    return this.#wiring.holder.reserve(endpointId, bindings, addresses, signal);
+  }
+
+  releasePorts(endpointId: string): void {
+    this.#wiring.published.release(endpointId);
   }
 
   withdraw(endpointId: string): Promise<void> {

@@ -122,6 +122,10 @@ export class ExternalAgent implements Agent {
     return [];
   }
 
+  releasePorts(): void {
+    // None is ever held.
+  }
+
   async withdraw(endpointId: string): Promise<void> {
     this.#known.delete(endpointId);
   }

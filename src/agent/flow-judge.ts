@@ -6,10 +6,11 @@ import {
   type Profile,
   type PublishedPort,
 } from '../model/index.js';
-import { NAMESPACE_LABEL } from '../model/v3/index.js';
+import { isAutomatic, NAMESPACE_LABEL } from '../model/v3/index.js';
 import {
   defaultVerdictSettings,
   denialOfConnection,
+  type Denial,
   type HostSide,
   type LocalSide,
   type Packet,
@@ -38,14 +39,34 @@ export function isForbidden(
   };
   const denial = denialOfConnection(flow, { localAt, hostAt }, reach);
   if (denial === undefined) return false;
-  const byPolicy = !['profile', 'missing-profile', 'no-match'].includes(denial.reason.type);
-  if (denial.direction === 'Egress' || byPolicy || flow.translated !== true) return true;
-  return !isOpen(facts.decidesAt(flow.destination)?.local.published ?? [], flow);
+  if (denial.direction === 'Egress' || flow.translated !== true) return true;
+  // Of a host endpoint's denials those of its own processes: no port of theirs leads to a container.
+  const local = facts.decidesAt(flow.destination)?.local;
+  if (local === undefined || !isOpen(local.published ?? [], flow)) return true;
+  return !profilesOpen(facts, local.profiles, denial.reason);
+}
+
+/** An automatic profile lets published ports in, unless a policy or a profile before it has decided. */
+function profilesOpen(
+  facts: PolicyFacts,
+  profiles: readonly string[],
+  reason: Denial['reason'],
+): boolean {
+  const asked =
+    reason.type === 'profile' || reason.type === 'missing-profile'
+      ? profiles.slice(0, profiles.indexOf(reason.profile))
+      : reason.type === 'no-match'
+        ? profiles
+        : [];
+  return asked.some((name) => {
+    const profile = facts.profile(name);
+    return profile !== undefined && isAutomatic(profile);
+  });
 }
 
 const NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-/** A port of the host leads there, and where no policy decides that is enough. */
+/** A port of the host leads there. */
 function isOpen(published: readonly PublishedPort[], flow: Packet): boolean {
   const destination = String(flow.destination);
   return published.some(

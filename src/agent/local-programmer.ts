@@ -12,7 +12,9 @@ import type { Address, LocalEndpoint } from '../model/index.js';
 import type { AddressGuard } from './address-guard.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { PublishedPorts } from './nat/index.js';
+import type { Netlink } from '../netlink/index.js';
 import type { Policy } from './policy/index.js';
+import { cutPortFlows } from './port-flows.js';
 import type { AgentMeter } from './ports.js';
 import type { RouteKeeper } from './routes/index.js';
 import type { TableWriter } from './table-writer.js';
@@ -32,6 +34,7 @@ export interface ProgrammerOptions {
   readonly published: PublishedPorts;
   readonly guard: AddressGuard;
   readonly writer: TableWriter;
+  readonly netlink: Netlink;
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: AbortSignal;
@@ -66,6 +69,8 @@ export class LocalProgrammer {
   programAhead(endpoint: LocalEndpoint): void {
     const { book, policy, writer, markDirty } = this.#options;
     if (policy.waiting || book.local(endpoint.id) !== undefined) return;
+    // Whether the one that has an address gives way is not decided yet.
+    if (endpoint.addresses.some((address) => policy.facts.isLocal(address))) return;
     checkEndpoint(endpoint);
     this.#ahead.add(endpoint.id);
     book.add(endpoint);
@@ -89,6 +94,8 @@ export class LocalProgrammer {
         if (policy.waiting) await this.#policiesKnown(bound);
         const routed = guard.ready(fresh, bound).then(() => routes.program(endpoint.id));
         await orAbort(Promise.all([writer.flush(), routed]), bound, 'programming the endpoint');
+        const flows = cutPortFlows(this.#options, known?.published ?? [], endpoint.published ?? []);
+        await orAbort(flows, bound, 'ending connections of published ports');
       });
     } catch (error) {
       this.#options.markDirty();

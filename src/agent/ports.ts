@@ -121,7 +121,10 @@ export interface Agent {
     endpointId: string,
     bindings: readonly PortBinding[],
     addresses: readonly Address[],
+    signal?: AbortSignal,
   ): Promise<readonly PublishedPort[]>;
+  /** What was reserved and not programmed is free. */
+  releasePorts(endpointId: string): void;
   /** Takes them away; success when there were none. Fulfils the driver's port. */
   withdraw(endpointId: string): Promise<void>;
   /** The MTU that a new endpoint has to have; undefined while nothing is known of the host's interfaces. */

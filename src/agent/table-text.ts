@@ -68,6 +68,12 @@ function chainLines(name: string, { hook, rules }: Chain): string[] {
   ];
 }
 
+/** Declares a chain alone, which may be there, with its hook: one that was made without never gets it. */
+export function addChainLine(table: string, name: string, chain: Chain): string {
+  const hook = chain.hook === undefined ? '' : ` { ${chain.hook} }`;
+  return `add chain ${familyOf(chain)} ${table} ${name}${hook}`;
+}
+
 /** `verb element FAMILY TABLE SET { … }`, with a map's verdicts. */
 export function elementsLine(
   verb: 'add' | 'delete',

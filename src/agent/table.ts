@@ -1,6 +1,7 @@
 import { invariant } from '../base/index.js';
 import type { Chain, RuleSink, SetShape } from './policy/index.js';
 import {
+  addChainLine,
   blocks,
   elementsLine,
   familyOf,
@@ -164,7 +165,7 @@ export class DesiredTable implements RuleSink {
     if (sets.length === 0 && chains.length === 0) return [];
     const known = chains.filter(([name]) => this.#changedChains.get(name) === true);
     return [
-      ...(blind ? chains : []).map(([name, chain]) => `add chain ${this.#at(chain)} ${name}`),
+      ...(blind ? chains : []).map(([name, chain]) => addChainLine(this.name, name, chain)),
       ...(blind ? chains : known).map(([name, chain]) => `flush chain ${this.#at(chain)} ${name}`),
       ...blocks(this.name, sets, chains),
     ];

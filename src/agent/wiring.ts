@@ -97,7 +97,8 @@ export function wireAgent(
     onDirty: (...parts) => mark(...parts),
   });
   const programmer = new LocalProgrammer({
-    ...{ book, policy, routes, published, guard, writer, clock, log, stopping, meter, markDirty },
+    ...{ book, policy, routes, published, guard, writer, netlink, clock, log, stopping, meter },
+    markDirty,
     onAddresses: (addresses) => remote.touch(addresses),
   });
   const { nodeName } = settings;

@@ -127,7 +127,7 @@ export async function isLive(
   context: EndpointsContext,
   id: string,
   joined: boolean,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const { netlink, clock, book } = context;
   const until = clock.monotonic() + GOING_MS;

@@ -17,6 +17,7 @@ import {
   updateMetadata,
   type EndpointChange,
 } from './endpoint-changes.js';
+import { unpublishPorts } from './publish.js';
 import { commitOrSettle } from './settle.js';
 
 /** Leave, DeleteEndpoint and everything that happens to endpoints outside CreateEndpoint and Join. */
@@ -79,8 +80,19 @@ export class Endpoints {
     }
   }
 
-  /** Takes the interface down and frees its gateway; success for an unknown endpoint. */
+  /**
+   * Takes the interface down and frees its ports and its gateway; success for an unknown endpoint. The call that gives up
+   * the ports may not have come, or without a body: the container's next gateway may be told of them before this one goes.
+   */
   async leave(endpointId: string): Promise<void> {
+    try {
+      await unpublishPorts(this.context, endpointId);
+    } finally {
+      await this.#leave(endpointId);
+    }
+  }
+
+  async #leave(endpointId: string): Promise<void> {
     const { book, veths } = this.context;
     const record = book.get(endpointId);
     if (record === undefined) return;

@@ -112,7 +112,7 @@ export function createDriverMethods(
     ],
     [
       'NetworkDriver.RevokeExternalConnectivity',
-      // A drained retry is answered too: Leave and DeleteEndpoint follow and do the rest.
+      // A drained retry is answered too: Leave follows and gives up the ports.
       {
         emptyBody: true,
         boundMs: deleteTimeoutMs,

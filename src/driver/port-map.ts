@@ -2,6 +2,7 @@ import { Fault } from '../base/index.js';
 import { Address, type PortBinding, type PortProtocol } from '../model/index.js';
 
 const PORT_MAP = 'com.docker.network.portmap';
+const LOOPBACK6 = Address.parse('::1');
 const PROTOCOLS: Readonly<Record<number, PortProtocol>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
 
 /** The ports that a call asks to publish (plugin protocol §2.3). Fault `invalid` for what Docker does not send. */
@@ -11,7 +12,8 @@ export function readPortMap(
   const map = options?.[PORT_MAP];
   if (map === undefined || map === null) return [];
   if (!Array.isArray(map)) throw bad('is no list');
-  return map.map(readBinding);
+  // The same twice would be in its own way.
+  return [...new Map(map.map(readBinding).map((one) => [JSON.stringify(one), one])).values()];
 }
 
 function readBinding(entry: unknown): PortBinding {
@@ -38,6 +40,8 @@ function addressOf(value: unknown): string {
   if (value === undefined || value === null || value === '') return '';
   const address = typeof value === 'string' ? Address.tryParse(value) : undefined;
   if (address === undefined) throw bad('has a host address that is none');
+  // No packet of this host's loopback is translated: the kernel would not let it out (node-agent §4.3).
+  if (address.equals(LOOPBACK6)) throw bad('has host address ::1, whose ports lead nowhere');
   return String(address);
 }
 

@@ -30,7 +30,10 @@ export interface EndpointProgrammer {
     endpointId: string,
     bindings: readonly PortBinding[],
     addresses: readonly Address[],
+    signal?: AbortSignal,
   ): Promise<readonly PublishedPort[]>;
+  /** What was reserved and not programmed is free. */
+  releasePorts(endpointId: string): void;
   /** Takes routes and policy away; success when there were none. Conntrack of its addresses is cleaned in the background. */
   withdraw(endpointId: string): Promise<void>;
 }

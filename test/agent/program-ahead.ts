@@ -90,3 +90,13 @@ t.test('one that is not made leaves nothing', async (t) => {
   await agent.withdraw('a');
   await until(() => count('delete') === count('add'), 'the rules to go');
 });
+
+t.test('an address of an endpoint that lives stays with that one', async (t) => {
+  const { agent, nft, netlink } = await startHost(t);
+  await agent.program(endpoint(await pair(netlink), '/s/1'));
+  const before = nft.applied.length;
+  const more = { profiles: ['net1'], sandboxKey: '' };
+  agent.programAhead(localEndpoint('b', 'calib', 0, ['10.0.0.1'], more));
+  await agent.withdraw('b');
+  t.equal(nft.applied.length, before, 'nothing is written for the other');
+});

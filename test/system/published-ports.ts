@@ -26,6 +26,7 @@ for (const version of ['20.10', '28'] as const) {
     await host.docker('exec', '-d', 'web', 'httpd', '-f', '-p', '80', '-h', '/bin');
     const scene = { host, fabric, web };
     await t.test('from everywhere', (t) => fromEverywhere(t, scene));
+    await t.test('a port of the loopback', (t) => loopbackAlone(t, scene));
     await t.test('a port that is in use', (t) => inUse(t, scene));
     await t.test('the daemon is killed', (t) => killed(t, scene));
     await t.test('policies decide', (t) => policies(t, scene));
@@ -55,6 +56,23 @@ async function fromEverywhere(t: Test, { host, fabric, web }: Scene): Promise<vo
     status.stdout,
     new RegExp(`0\\.0\\.0\\.0:8080/tcp +${web.address}:80 +${web.endpointId.slice(0, 12)}`),
   );
+}
+
+/** A machine on the host's segment, or a container of another bridge, may send to any address by way of the host. */
+async function loopbackAlone(t: Test, { host, fabric }: Scene): Promise<void> {
+  const at = 'http://127.0.0.1:8070/true';
+  await runContainer(host, 'inward', 'net1', '-p', '127.0.0.1:8070:80', '-p', '0.0.0.0:8071:80');
+  await host.docker('exec', '-d', 'inward', 'httpd', '-f', '-p', '80', '-h', '/bin');
+  await until(async () => (await fetch(host.host, at)) === 0, 'the host to reach it');
+  t.equal(await fetch(fabric.outside, `http://${host.address}:8071/true`), 0, '0.0.0.0 is any');
+  const { outside } = fabric;
+  await outside.must('ip', ['link', 'set', 'lo', 'down']);
+  await outside.must('sh', ['-c', 'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet']);
+  await outside.must('ip', ['route', 'add', '127.0.0.1/32', 'via', host.address, 'dev', 'br0']);
+  t.not(await fetch(outside, at), 0, 'the segment does not');
+  await outside.must('ip', ['route', 'del', '127.0.0.1/32']);
+  await outside.must('ip', ['link', 'set', 'lo', 'up']);
+  await host.docker('rm', '-f', 'inward');
 }
 
 /** The same words as §7 of the product: host address, port, and who has it. */

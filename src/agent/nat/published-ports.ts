@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PublishedPort } from '../../model/index.js';
 import type { PortHolder } from './port-holder.js';
 
@@ -55,9 +56,14 @@ const CHAINS: Readonly<
   },
   'pub-pre': {
     hook: hook('prerouting', 'dstnat'),
-    rules: ['fib daddr type local jump publish'],
+    // From outside these are martians, which the kernel finds out only after this chain: translated they would pass.
+    rules: ['ip daddr 127.0.0.0/8 return', 'fib daddr type local jump publish'],
   },
-  'pub-out': { hook: hook('output', '-100'), rules: ['fib daddr type local jump publish'] },
+  'pub-out': {
+    hook: hook('output', '-100'),
+    // The kernel has no route_localnet for IPv6: it ends at the socket that holds the port, and does not hang.
+    rules: ['ip6 daddr ::1 return', 'fib daddr type local jump publish'],
+  },
   'pub-post': {
     hook: hook('postrouting', 'srcnat + 9'),
     rules: [
@@ -76,6 +82,8 @@ export class PublishedPorts {
   readonly #sink: PortSink;
   readonly #holder: PortHolder;
   readonly #byEndpoint = new Map<string, readonly PublishedPort[]>();
+  /** The endpoint that put an element last. */
+  readonly #owners = new Map<string, string>();
 
   constructor(sink: PortSink, holder: PortHolder) {
     this.#sink = sink;
@@ -93,10 +101,19 @@ export class PublishedPorts {
   set(id: string, ports: readonly PublishedPort[]): void {
     const before = this.#byEndpoint.get(id) ?? [];
     // Ports may be reserved that are not told of yet.
-    if (before.length === 0 && ports.length === 0) return;
+    if (isDeepStrictEqual(before, ports)) return;
     if (this.#byEndpoint.size === 0) this.#putRules();
-    for (const { set, key } of elementsOf(before)) this.#sink.removeElement(set, key);
-    for (const { set, key, value } of elementsOf(ports)) this.#sink.addElement(set, key, value);
+    // What another one has taken over since is not ours to remove.
+    for (const { set, key } of elementsOf(before)) {
+      if (this.#owners.get(`${set} ${key}`) === id) {
+        this.#sink.removeElement(set, key);
+        this.#owners.delete(`${set} ${key}`);
+      }
+    }
+    for (const { set, key, value } of elementsOf(ports)) {
+      this.#owners.set(`${set} ${key}`, id);
+      this.#sink.addElement(set, key, value);
+    }
     if (ports.length === 0) this.#byEndpoint.delete(id);
     else this.#byEndpoint.set(id, ports);
     if (this.#byEndpoint.size === 0) this.#dropRules();
@@ -107,6 +124,11 @@ export class PublishedPorts {
   remove(id: string): void {
     this.set(id, []);
     this.#holder.keep(id, []);
+  }
+
+  /** What was reserved for the endpoint beyond its ports is free. */
+  release(id: string): void {
+    this.#holder.keep(id, this.#byEndpoint.get(id) ?? []);
   }
 
   #putRules(): void {
@@ -120,13 +142,16 @@ export class PublishedPorts {
   }
 }
 
+/** Of the family of the container's address: a binding to one of the last two has no other (`PortHolder`). */
+const WILDCARDS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+
 function elementsOf(ports: readonly PublishedPort[]): readonly Element[] {
   return ports.flatMap(({ protocol, hostAddress, hostPort, address, port }) => {
     const family = address.includes(':') ? 6 : 4;
     const value = `${address} . ${port}`;
     const at = `${protocol} . ${hostPort}`;
     return [
-      hostAddress === ''
+      WILDCARDS.has(hostAddress)
         ? { set: `pub${family}`, key: at, value }
         : { set: `pub${family}-at`, key: `${hostAddress} . ${at}`, value },
       { set: `hairpin${family}`, key: `${address} . ${address}`, value: '' },

@@ -2,7 +2,6 @@ import { families } from '../../model/index.js';
 import type { TierList } from './applied-policies.js';
 import { FAILSAFE } from './failsafe.js';
 import { directionOf, type HostGate } from './host-base.js';
-import { OPEN_PORTS } from './open-ports.js';
 import {
   ACCEPT_MARK,
   CLEAR_MARKS,
@@ -38,9 +37,6 @@ export function listRules({ direction, tiers, profiles, hostReach }: ListContent
     NOT_A_BEGIN,
     ...(direction === 'ingress' ? reachRules(hostReach) : [`jump ${ENCAPSULATED}`]),
     ...tiers.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
-    ...(direction === 'ingress'
-      ? OPEN_PORTS.map((match) => `${match} counter ${ACCEPT} comment "published port"`)
-      : []),
     ...profiles.flatMap((chain) => [`jump ${chain}`, IF_ACCEPTED]),
     'counter drop comment "no profile matched"',
   ];

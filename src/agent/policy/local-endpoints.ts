@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Address, PublishedPort } from '../../model/index.js';
 import type { AppliedPolicies } from './applied-policies.js';
 import { askedList, type AskedList } from './asked-chains.js';
@@ -204,6 +205,7 @@ function isSame(left: LocalPolicy, right: LocalPolicy): boolean {
     left.sandboxKey === right.sandboxKey &&
     sameTexts(left.addresses.map(String), right.addresses.map(String)) &&
     sameTexts(left.profiles, right.profiles) &&
+    isDeepStrictEqual(left.published ?? [], right.published ?? []) &&
     names.length === Object.keys(right.labels).length &&
     names.every((name) => left.labels[name] === right.labels[name])
   );

@@ -1,17 +1,28 @@
 import { families, type Family, type PublishedPort } from '../../model/index.js';
 import type { RuleSink } from './ports.js';
+import { ACCEPT_MARK } from './rule-names.js';
 
 /** Ports of containers to which a port of the host leads. */
 const openSet = (family: Family): string => `open${family}`;
 
 /**
- * What came by a published port passes where no policy decided (node-agent §4.3): who publishes a port wants it reached,
- * and who wrote policies has said by whom. Told by the translation: the container's own address is as closed as before.
+ * First in the chain of an automatic profile: what came by a published port passes there (node-agent §4.3). Who publishes
+ * a port wants it reached; who wrote policies or the profile has said by whom. Told by the translation: the container's
+ * own address is as closed as before.
  */
 export const OPEN_PORTS: readonly string[] = families.map((family) => {
   const ip = family === 4 ? 'ip' : 'ip6';
-  return `ct status dnat ${ip} daddr . meta l4proto . th dport @${openSet(family)}`;
+  const mark = `0x${ACCEPT_MARK.toString(16)}`;
+  return `ct status dnat ${ip} daddr . meta l4proto . th dport @${openSet(family)} counter meta mark set meta mark | ${mark} return comment "published port"`;
 });
+
+/** The sets that `OPEN_PORTS` name, empty. */
+export function putOpenSets(sink: RuleSink): void {
+  for (const family of families) {
+    const type = `ipv${family}_addr . inet_proto . inet_service`;
+    sink.putSet(openSet(family), { kind: 'set', type });
+  }
+}
 
 /** Keeps the sets of them. */
 export class OpenPorts {
@@ -22,10 +33,7 @@ export class OpenPorts {
 
   constructor(sink: RuleSink) {
     this.#sink = sink;
-    for (const family of families) {
-      const type = `ipv${family}_addr . inet_proto . inet_service`;
-      sink.putSet(openSet(family), { kind: 'set', type });
-    }
+    putOpenSets(sink);
   }
 
   add(id: string, ports: readonly PublishedPort[]): void {

@@ -1,5 +1,7 @@
 import type { NetworkPolicy, Profile } from '../../model/index.js';
 import type { MemberSet } from './member-set.js';
+import { isAutomatic } from '../../model/v3/index.js';
+import { OPEN_PORTS, putOpenSets } from './open-ports.js';
 import type { RuleSink } from './ports.js';
 import { renderRules, type RenderedRules, type SetNames } from './render-rule.js';
 import {
@@ -151,6 +153,7 @@ export class RuleChains {
   /** Only these owners' chains, their sets empty: for nft to check them alone. */
   putAlone(sink: RuleSink, owners: readonly Owner[]): void {
     const alone = new RuleChains(sink);
+    putOpenSets(sink);
     for (const { kind, name } of owners) {
       if (kind === 'profile') alone.setProfile(name, this.#profiles.get(name));
       else alone.setPolicy(name, this.#policies.get(name));
@@ -178,8 +181,14 @@ export class RuleChains {
     active.problems = problems;
     const namesOf: SetNames = (set, family) => this.#members.namesOf(set.id, family);
     const rules = rendered?.rules(namesOf) ?? [`counter drop comment "${commentText(closed)}"`];
-    this.#sink.putChain(chain, { rules });
+    const opens = rendered !== undefined && this.#opensPorts(active);
+    this.#sink.putChain(chain, { rules: [...(opens ? OPEN_PORTS : []), ...rules] });
     this.#leaveSets(chain, new Set([...previous].filter((id) => !wanted.has(id))));
+  }
+
+  #opensPorts({ owner: { kind, name }, direction }: Active): boolean {
+    const profile = kind === 'profile' ? this.#profiles.get(name) : undefined;
+    return direction === 'ingress' && profile !== undefined && isAutomatic(profile);
   }
 
   /** The rules, or why everything is denied. */

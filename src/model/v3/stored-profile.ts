@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntityRule, Profile, Rule, RuleAction } from '../profile.js';
 import { isObject, type JsonObject } from './json.js';
 import {
@@ -137,6 +138,11 @@ export function networkProfile(name: string): Profile {
     egress: [{ action: 'Allow' }],
     labelsToApply: { [name]: '' },
   };
+}
+
+/** Who reaches its members is as the automatic profile says; no user wrote it. */
+export function isAutomatic({ name, ingress }: Profile): boolean {
+  return isDeepStrictEqual(ingress, networkProfile(name).ingress);
 }
 
 /** The profile that exists in no store: Calico's clients always list it (datamodel §1.3). */

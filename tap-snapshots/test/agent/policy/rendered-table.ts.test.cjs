@@ -278,6 +278,8 @@ table inet calico-libnetwork {
     counter drop comment "end of tier default"
   }
   chain pri-net1 {
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
@@ -628,6 +630,8 @@ table inet calico-libnetwork {
     ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"
   }
   chain pri-net1 {
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
@@ -638,8 +642,6 @@ table inet calico-libnetwork {
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -704,8 +706,6 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     jump ti-2d9428ba531c8cd0
     meta mark & 0x10000 != 0 return
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -752,6 +752,8 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
   chain pri-net2 {
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
   }
@@ -782,8 +784,6 @@ table inet calico-libnetwork {
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
     ip saddr @nodes4 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
     ip6 saddr @nodes6 counter meta mark set meta mark | 0x10000 return comment "hosts reach all"
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net2
     meta mark & 0x10000 != 0 return
     jump pri-rich
@@ -1052,6 +1052,8 @@ table inet calico-libnetwork {
     ip6 saddr @masq6 ip6 daddr != @pools6 counter masquerade fully-random comment "natOutgoing"
   }
   chain pri-net1 {
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     meta nfproto ipv4 ip saddr @s4-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-dmxNq1uG7U174OAEUuueUSANXLRobCQbpUE-yw counter meta mark set meta mark | 0x10000 return comment "net1 ingress rule 1"
   }
@@ -1060,8 +1062,6 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -1124,8 +1124,6 @@ table inet calico-libnetwork {
     meta mark & 0x10000 != 0 return
     jump ti-2d9428ba531c8cd0
     meta mark & 0x10000 != 0 return
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net1
     meta mark & 0x10000 != 0 return
     counter drop comment "no profile matched"
@@ -1172,6 +1170,8 @@ table inet calico-libnetwork {
     counter drop comment "no profile matched"
   }
   chain pri-net2 {
+    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
+    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     meta nfproto ipv4 ip saddr @s4-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
     meta nfproto ipv6 ip6 saddr @s6-axL9sFt29lsE6ei3zCUlA2m4gFNCuaK2hM8W5w counter meta mark set meta mark | 0x10000 return comment "net2 ingress rule 1"
   }
@@ -1200,8 +1200,6 @@ table inet calico-libnetwork {
     ct state established,related meta mark set meta mark | 0x10000 return
     ct state invalid counter drop comment "invalid connection state"
     ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "not the begin of a connection"
-    ct status dnat ip daddr . meta l4proto . th dport @open4 counter meta mark set meta mark | 0x10000 return comment "published port"
-    ct status dnat ip6 daddr . meta l4proto . th dport @open6 counter meta mark set meta mark | 0x10000 return comment "published port"
     jump pri-net2
     meta mark & 0x10000 != 0 return
     jump pri-rich
