@@ -80,7 +80,7 @@ class HostAgent implements Agent {
     void this.#wiring.guard.survey();
     this.#mark('table', 'host', 'compare', 'forward');
     const kernel = netlink.monitor((event) => this.#onKernel(event));
-    const rules = nft.monitor((tables) => this.#onForeignRules(tables));
+    const rules = nft.monitor((tables, deaf) => this.#onForeignRules(tables, deaf));
     this.#closers.push(
       () => kernel.close(),
       () => rules.close(),
@@ -188,10 +188,10 @@ class HostAgent implements Agent {
   }
 
   /** Another program changed rules; undefined when any table may be touched. */
-  #onForeignRules(tables: ReadonlySet<string> | undefined): void {
+  #onForeignRules(tables: ReadonlySet<string> | undefined, deaf = false): void {
     if (tables === undefined) {
       this.#wiring.writer.doubt();
-      this.#progress.resolveListening();
+      if (!deaf) this.#progress.resolveListening();
       this.#mark('compare', 'forward');
     }
     const { name } = this.#wiring.table;

@@ -22,8 +22,11 @@ export interface KernelListener {
   /** Numbers of the multicast groups. */
   readonly groups: readonly number[];
   readonly onMessage: (message: Message) => void;
-  /** Something may have changed unheard: when listening begins, and after messages were missed. */
-  readonly onGap: () => void;
+  /**
+   * Something may have changed unheard: when listening begins, and after messages were missed. `deaf`: and
+   * goes on to, for no socket can be had.
+   */
+  readonly onGap: (deaf: boolean) => void;
 }
 
 /**
@@ -52,18 +55,16 @@ function guard(listener: KernelListener, stop: AbortSignal): KernelListener {
   return {
     ...listener,
     onMessage: (message) => call(() => listener.onMessage(message)),
-    onGap: () => call(() => listener.onGap()),
+    onGap: (deaf) => call(() => listener.onGap(deaf)),
   };
 }
 
 async function keepListening(listener: KernelListener, stop: AbortSignal): Promise<void> {
   let pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
   let said = false;
-  let joined = false;
   while (!stop.aborted) {
     try {
       await listenOnce(listener, stop, () => {
-        joined = true;
         pauses = backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
         said = false;
       });
@@ -72,8 +73,7 @@ async function keepListening(listener: KernelListener, stop: AbortSignal): Promi
       if (!isFault(error, 'unavailable')) throw error;
       if (!said) listener.log.warn({ err: error }, 'kernel events cannot be heard');
       said = true;
-      // Who has never heard anything has no gap; the first one tells that listening has begun.
-      if (joined) listener.onGap();
+      listener.onGap(true);
     }
     await sleep(pauses.next().value, stop);
   }
@@ -104,7 +104,7 @@ async function listenOnce(
     });
     join(groups, (group) => raw.addMembership(group));
     onJoined();
-    listener.onGap();
+    listener.onGap(false);
     await orAbort(ended, stop, 'listening to the kernel');
   } finally {
     await closeLater(raw);
@@ -133,7 +133,7 @@ function dropCheck(
       if (now === before) return;
       listener.log.info({ missed: now - before }, 'kernel events were missed');
       before = now;
-      listener.onGap();
+      listener.onGap(false);
     } catch (error) {
       fail(error);
     }

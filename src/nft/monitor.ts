@@ -25,14 +25,14 @@ const families: ReadonlyMap<number, string> = new Map([
 export function monitorRuleset(
   log: Log,
   isOurs: (port: number) => boolean,
-  onForeignChange: (tables?: ReadonlySet<string>) => void,
+  onForeignChange: (tables?: ReadonlySet<string>, deaf?: boolean) => void,
 ): { close(): void } {
   let tables = new Set<string>();
   return listenToKernel({
     log,
     protocol: NETLINK_NETFILTER,
     groups: [NFNLGRP_NFTABLES],
-    onGap: () => onForeignChange(),
+    onGap: (deaf) => onForeignChange(undefined, deaf),
     onMessage: (message) => {
       if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
       if ((message.type & 0xff) !== NFT_MSG_NEWGEN) {

@@ -38,8 +38,10 @@ export interface Nft {
   /**
    * Calls back, within milliseconds, when a table, chain, rule, set or element changed and no `apply` of ours was the cause.
    * `tables` has family and name of those touched, such as `inet calico`; undefined when anything may have changed: once
-   * when listening begins, and after notifications were lost.
+   * when listening begins, and after notifications were lost; `deaf` while there are none.
    */
-  monitor(onForeignChange: (tables?: ReadonlySet<string>) => void): { close(): void };
+  monitor(onForeignChange: (tables?: ReadonlySet<string>, deaf?: boolean) => void): {
+    close(): void;
+  };
   close(): Promise<void>;
 }

@@ -66,7 +66,9 @@ export class SerialNft implements Nft {
     return this.#counters.read(table, chain);
   }
 
-  monitor(onForeignChange: (tables?: ReadonlySet<string>) => void): { close(): void } {
+  monitor(onForeignChange: (tables?: ReadonlySet<string>, deaf?: boolean) => void): {
+    close(): void;
+  } {
     const monitor = monitorRuleset(this.#log, (port) => this.#engine.owns(port), onForeignChange);
     this.#monitors.add(monitor);
     return {
